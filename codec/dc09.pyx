@@ -1,0 +1,3 @@
+"""stub"""
+from codec.frame cimport Format
+cdef Format DC09

@@ -1,0 +1,15 @@
+# The limits of the codec. A length read from the wire is held against one of these before it is used.
+
+cdef enum:
+    # Frames.
+    ACCOUNT_BYTES_MAX = 16        # DC-09 allows 16 hex digits; GB/T addresses take 15 decimal ones
+    DC09_FRAME_BYTES_MAX = 4106   # LF, 4 CRC, 0LLL, 0xFFF bytes of body, CR, and one CR counted by ELDES panels
+    FRAME_BYTES_MAX = 4106        # the largest of all formats
+    REPLY_BYTES_MAX = 256         # the longest reply that any format encodes
+    FRAME_SIGNALS_MAX = 128       # signals in one frame; a frame with more is BAD_FIELD
+
+    # Batches.
+    BATCH_ROWS_MAX = 16384        # rows of the largest batch that anything may ask for
+    BATCH_ARENA_BYTES_MAX = 16777216
+    POINT_BYTES_MAX = 64          # longer point text is cut, and FLAG_CUT says so
+    NATIVE_BYTES_MAX = 512        # the transmitter's own code and text; cut likewise

@@ -1,0 +1,158 @@
+"""Outcomes: the verdicts on the rows of one batch, and the events that they made."""
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEXT
+
+
+cdef inline size_t padded(size_t size) noexcept nogil:
+    return (size + 7) & ~<size_t>7
+
+
+cdef size_t verdicts_layout(Verdicts* v, uint8_t* memory, uint32_t rows) noexcept nogil:
+    """Point the verdict columns into `memory`; return the bytes they take."""
+    cdef uint8_t* at = memory
+    v.rule_version = <uint32_t*>at; at += padded(<size_t>rows * 4)
+    v.rule = <uint16_t*>at; at += padded(<size_t>rows * 2)
+    v.verdict = at; at += padded(rows)
+    v.reason = at; at += padded(rows)
+    return at - memory
+
+
+cdef size_t events_layout(Events* e, uint8_t* memory, uint32_t events) noexcept nogil:
+    """Point the event columns into `memory`; return the bytes they take."""
+    cdef uint8_t* at = memory
+    cdef size_t eight = padded(<size_t>events * 8), four = padded(<size_t>events * 4)
+    cdef size_t two = padded(<size_t>events * 2), one = padded(events)
+    e.number = <uint64_t*>at; at += eight
+    e.alarm = <uint64_t*>at; at += eight
+    e.signal = <uint64_t*>at; at += eight
+    e.opened_ns = <int64_t*>at; at += eight
+    e.received_ns = <int64_t*>at; at += eight
+    e.row = <uint32_t*>at; at += four
+    e.count = <uint32_t*>at; at += four
+    e.revision = <uint32_t*>at; at += four
+    e.block = <Text*>at; at += eight
+    e.json = <Text*>at; at += eight
+    e.condition = <uint16_t*>at; at += two
+    e.type = at; at += one
+    e.signal_class = at; at += one
+    e.state = at; at += one
+    e.verification = at; at += one
+    e.priority = at; at += one
+    return at - memory
+
+
+cdef void copy_columns(Outcome source, Verdicts* verdicts, Events* events) noexcept:
+    cdef uint32_t rows = source.rows, count = source.events_count
+    memcpy(verdicts.rule_version, source.verdicts.rule_version, rows * 4)
+    memcpy(verdicts.rule, source.verdicts.rule, rows * 2)
+    memcpy(verdicts.verdict, source.verdicts.verdict, rows)
+    memcpy(verdicts.reason, source.verdicts.reason, rows)
+    memcpy(events.number, source.events.number, count * 8)
+    memcpy(events.alarm, source.events.alarm, count * 8)
+    memcpy(events.signal, source.events.signal, count * 8)
+    memcpy(events.opened_ns, source.events.opened_ns, count * 8)
+    memcpy(events.received_ns, source.events.received_ns, count * 8)
+    memcpy(events.row, source.events.row, count * 4)
+    memcpy(events.count, source.events.count, count * 4)
+    memcpy(events.revision, source.events.revision, count * 4)
+    memcpy(events.block, source.events.block, count * 8)
+    memcpy(events.json, source.events.json, count * 8)
+    memcpy(events.condition, source.events.condition, count * 2)
+    memcpy(events.type, source.events.type, count)
+    memcpy(events.signal_class, source.events.signal_class, count)
+    memcpy(events.state, source.events.state, count)
+    memcpy(events.verification, source.events.verification, count)
+    memcpy(events.priority, source.events.priority, count)
+
+
+cdef class Outcome:
+    def __cinit__(self, uint32_t rows_max=0, uint32_t events_max=0, uint32_t arena_max=0):
+        cdef Verdicts no_verdicts
+        cdef Events no_events
+        cdef size_t verdicts_size = verdicts_layout(&no_verdicts, NULL, rows_max)
+        cdef size_t events_size = events_layout(&no_events, NULL, events_max)
+        if rows_max or events_max:
+            self.memory = <uint8_t*>malloc(verdicts_size + events_size + arena_max)
+            if self.memory == NULL:
+                raise MemoryError()
+            verdicts_layout(&self.verdicts, self.memory, rows_max)
+            events_layout(&self.events, self.memory + verdicts_size, events_max)
+            self.arena = self.memory + verdicts_size + events_size
+        self.rows_max = rows_max
+        self.events_max = events_max
+        self.arena_max = arena_max
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    def __len__(self):
+        return self.rows
+
+    @property
+    def events_in(self):
+        return self.events_count
+
+    def clear(self):
+        self.rows = self.events_count = self.arena_used = 0
+
+    def encode(self):
+        cdef Verdicts verdicts
+        cdef Events events
+        cdef size_t verdicts_size = verdicts_layout(&verdicts, NULL, self.rows)
+        cdef size_t events_size = events_layout(&events, NULL, self.events_count)
+        cdef size_t columns_size = verdicts_size + events_size
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, OUTCOME_HEADER_BYTES + columns_size + self.arena_used)
+        cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
+        cdef uint32_t* header = <uint32_t*>start
+        memset(start + OUTCOME_HEADER_BYTES, 0, columns_size)
+        header[0] = OUTCOME_VERSION
+        header[1] = self.rows
+        header[2] = self.events_count
+        header[3] = self.arena_used
+        verdicts_layout(&verdicts, start + OUTCOME_HEADER_BYTES, self.rows)
+        events_layout(&events, start + OUTCOME_HEADER_BYTES + verdicts_size, self.events_count)
+        copy_columns(self, &verdicts, &events)
+        memcpy(start + OUTCOME_HEADER_BYTES + columns_size, self.arena, self.arena_used)
+        return out
+
+    @staticmethod
+    def view(bytes encoded not None):
+        cdef Outcome outcome = Outcome()
+        cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(encoded)
+        cdef uint32_t* header = <uint32_t*>start
+        cdef size_t size = len(encoded), at = OUTCOME_HEADER_BYTES
+        if size < OUTCOME_HEADER_BYTES or header[0] != OUTCOME_VERSION:
+            raise ValueError("no encoded outcome")
+        at += verdicts_layout(&outcome.verdicts, start + at, header[1])
+        at += events_layout(&outcome.events, start + at, header[2])
+        if size != at + header[3]:
+            raise ValueError("encoded outcome of the wrong length")
+        outcome.rows = outcome.rows_max = header[1]
+        outcome.events_count = outcome.events_max = header[2]
+        outcome.arena_used = outcome.arena_max = header[3]
+        outcome.arena = start + at
+        outcome.encoded = encoded
+        return outcome
+
+    def verdict(self, uint32_t row):
+        if row >= self.rows:
+            raise IndexError(row)
+        return {"verdict": VERDICT_TEXT[self.verdicts.verdict[row]], "reason": REASON_TEXT[self.verdicts.reason[row]],
+                "rule": self.verdicts.rule[row], "rule_version": self.verdicts.rule_version[row]}
+
+    def event(self, uint32_t index):
+        cdef Events* e = &self.events
+        if index >= self.events_count:
+            raise IndexError(index)
+        cdef Text json = e.json[index], block = e.block[index]
+        return {"number": e.number[index], "alarm": e.alarm[index], "signal": e.signal[index],
+                "opened_ns": e.opened_ns[index], "received_ns": e.received_ns[index],
+                "row": None if e.row[index] == NO_ROW else e.row[index], "count": e.count[index],
+                "revision": e.revision[index], "type": EVENT_TEXT[e.type[index]], "class": e.signal_class[index],
+                "condition": e.condition[index], "state": e.state[index],
+                "verification": VERIFICATION_TEXT[e.verification[index]], "priority": e.priority[index],
+                "json": <bytes>self.arena[json.at:json.at + json.size],
+                "block": <bytes>self.arena[block.at:block.at + block.size]}
