@@ -9,7 +9,7 @@ BUILD ?= release
 ANNOTATE ?= 0
 VENV := .venv
 IN := $(VENV)/bin
-PIP := $(IN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile
+PIP := $(IN)/python -m pip install -qq --disable-pip-version-check --no-input --no-compile
 MAKEFLAGS += --jobs=2 --no-print-directory
 
 # The stamp's name tells the switches and the set of sources, so that a removed file counts as a change too.
