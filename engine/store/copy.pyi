@@ -68,7 +68,7 @@ class RollupCopy(Copy):
     def add(self, path: str, quarter_ns: int, frames: int, longest_silence_ms: int) -> None: ...
 
 def days(batch: Batch) -> set[int]:
-    """Return the days, counted from 1970 in UTC, on which the signals of a batch were received; insane ones left out."""
+    """Return the days since 1970, in UTC, on which the signals of a batch were received; insane ones left out."""
 def entry_bytes(batch: Batch, outcome: Outcome) -> int:
     """Return an upper bound of the COPY bytes that a batch and its outcome become."""
 def raw_of(batch: Batch, index: int) -> bytes:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 
 from engine.clock import SECOND_NS, Clock
 from engine.store.binaries import Binaries, find
@@ -36,6 +36,7 @@ SOCKET_PATH_BYTES_MAX = 107          # sockaddr_un.sun_path without its NUL
 LOG_BYTES_MAX = 16 << 20             # a longer log is put aside at the next start
 READY_S_MAX = 60.0                   # recovery after a kill may have much to read
 READY_POLL_S = 0.02
+PREDECESSOR_S_MAX = 10.0             # a fast stop takes 0.03 s; one under load a few
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 5.0
 STEADY_NS = 60 * SECOND_NS           # after this long up, a death is the first one again
@@ -81,7 +82,8 @@ class EmbeddedPostgres:
 
     def __init__(self, directory: Path | str, clock: Clock) -> None:
         directory = Path(directory).absolute()
-        self.places = Places(directory, directory / "cluster", socket_directory(directory), directory / "postgresql.log")
+        self.places = Places(directory, directory / "cluster", socket_directory(directory),
+                             directory / "postgresql.log")
         self.clock = clock
         self.restarts = 0
         self.child: Child | None = None
@@ -144,8 +146,9 @@ class EmbeddedPostgres:
         if os.geteuid() != 0:
             return
         user = NOBODY if self._demotion is Demotion.NOBODY else 0
+        cluster_user = self.places.cluster.stat().st_uid if self.places.cluster.exists() else user
         for top in (self.places.directory, self.places.run):
-            if top.stat().st_uid != user or (self.places.cluster.exists() and self.places.cluster.stat().st_uid != user):
+            if (top.stat().st_uid, cluster_user) != (user, user):
                 for path in [top, *top.rglob("*")]:
                     os.chown(path, user, user, follow_symlinks=False)
             top.chmod(0o700)
@@ -169,7 +172,7 @@ class EmbeddedPostgres:
         Raises  EmbeddedPostgresError when it lives on: then another engine is using the directory
         """
         pid_file = self.places.cluster / "postmaster.pid"
-        for _ in range(int(10.0 / READY_POLL_S)):
+        for _ in range(int(PREDECESSOR_S_MAX / READY_POLL_S)):
             if not pid_file.exists():
                 return
             if not runs_in(first_number(pid_file), self.places.cluster):
@@ -256,7 +259,7 @@ class EmbeddedPostgres:
 
 
 def socket_directory(directory: Path) -> Path:
-    """Where the socket goes: beside the cluster, or, where that path is too long, a place of its own in the temp dir."""
+    """Return where the socket goes: beside the cluster or, where that path is too long, to a short one of its own."""
     beside = directory / "run"
     fits = len(os.fsencode(beside / SOCKET_NAME)) <= SOCKET_PATH_BYTES_MAX
     if fits and "," not in str(beside) and '"' not in str(beside):     # libpq splits the host of a URL at commas

@@ -84,7 +84,7 @@ CREATE TABLE tocsin.position (
 
 -- Days before it were dropped and are never filled again. One row.
 CREATE TABLE tocsin.retention (
-    only           boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single         boolean PRIMARY KEY DEFAULT true CHECK (single),
     dropped_before date NOT NULL
 );
-INSERT INTO tocsin.retention (dropped_before) VALUES ('1970-01-01');
+INSERT INTO tocsin.retention (dropped_before) VALUES ('0001-01-01');
