@@ -90,6 +90,7 @@ class EmbeddedPostgres:
         self._binaries: Binaries | None = None
         self._demotion = Demotion.NONE
         self._supervisor: asyncio.Task[None] | None = None
+        self._again = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -125,6 +126,11 @@ class EmbeddedPostgres:
             await self._stop_child()
             raise
         self._supervisor = asyncio.create_task(self._supervise(binaries), name="embedded-postgres")
+
+    async def restarted(self) -> None:
+        """Return when it has been restarted after a death and takes connections again; once for each time."""
+        await self._again.wait()
+        self._again.clear()
 
     async def stop(self) -> None:
         """Stop it fast (open transactions are rolled back) and wait for its end. May be called twice."""
@@ -233,6 +239,7 @@ class EmbeddedPostgres:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, BACKOFF_S_MAX)
             LOG.info("embedded PostgreSQL runs again, restart %d", self.restarts)
+            self._again.set()
 
     async def _stop_child(self) -> None:
         child, self.child = self.child, None

@@ -113,6 +113,6 @@ class SideWriter:
         return await self.with_connection(work) is not None
 
     async def _copy(self, connection: Any, table: str, schema: str | None, columns: tuple[str, ...], rows: Any) -> None:
-        with Slices(rows) as source:
+        with Slices(connection, rows) as source:
             await connection.copy_to_table(table, schema_name=schema, columns=columns, format="binary",
                                            source=source, timeout=self.settings.write_s_max)

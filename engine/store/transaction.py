@@ -5,6 +5,7 @@ refused is halved until one row is alone, and that row goes to tocsin.refused.
 """
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -118,7 +119,8 @@ class Slices:
     given back all the same before the buffer is filled again. The end of the `with` does that.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, connection: Any, data: Any) -> None:
+        self._connection = connection
         self._whole = memoryview(data)
         self._part = self._whole[:0]
         self._at = 0
@@ -135,6 +137,9 @@ class Slices:
 
     async def __anext__(self) -> memoryview:
         self._part.release()
+        await asyncio.sleep(0)       # a long COPY must not keep the loop from the transmitters
+        if self._connection.is_closed():
+            raise ConnectionResetError("the connection was lost during COPY")
         if self._at >= len(self._whole):
             raise StopAsyncIteration
         self._part = self._whole[self._at:self._at + SLICE_BYTES]
@@ -234,7 +239,7 @@ class Transaction:
         written.events += self.events.rows
 
     async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy) -> None:
-        with Slices(copy) as source:
+        with Slices(connection, copy) as source:
             await connection.copy_to_table(table, schema_name="tocsin", columns=columns, format="binary",
                                            source=source, timeout=self.write_s_max)
 

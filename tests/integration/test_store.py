@@ -7,6 +7,7 @@ import datetime
 import asyncpg
 import pytest
 
+from codec.batch import Batch
 from engine.clock import Clock, FakeClock
 from engine.store.copy import HeartbeatCopy, PathCopy, RollupCopy
 from engine.store.migrate import SchemaError, files, migrate
@@ -68,12 +69,10 @@ async def test_the_last_verdict_counts(database: str) -> None:
 
 
 async def test_only_signals_are_rows(database: str) -> None:
-    first, _, _ = entry(FIRST, 1)
-    from codec.batch import Batch
     batch = Batch(4, 1024)
     for kind in (2, 1, 3, 4):
         batch.add(kind=kind, account="1", signal_class=1 if kind == 1 else 0, received_ns=NOW_NS)
-    store = await store_all(ListSource([(first, batch, outcome([(0, 0, 0, 0)] * 4))]), database)
+    store = await store_all(ListSource([(FIRST, batch, outcome([(0, 0, 0, 0)] * 4))]), database)
     assert [row["id"] for row in await fetch(database, "SELECT id FROM tocsin.signal")] == [FIRST + 1]
     assert store.counters.position == FIRST + 3
 

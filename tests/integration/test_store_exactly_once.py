@@ -18,7 +18,7 @@ from tests.integration.store_rows import ListSource, entry, event
 
 FIRST = 5_000_001
 HURRY = StoreSettings(batch_rows=1, backoff_s_min=0.001, backoff_s_max=0.01)
-STEPS = 12                               # more than one transaction with a new day has
+STEPS = 16                               # more than one transaction with a new day has
 
 
 class CutTransaction:
@@ -66,6 +66,9 @@ class Cutter:
 
     def transaction(self) -> CutTransaction:
         return CutTransaction(self, self.connection.transaction())
+
+    def is_closed(self) -> bool:
+        return bool(self.connection.is_closed())
 
     def __getattr__(self, name: str) -> Any:
         async def call(*arguments: object, **named: object) -> Any:
