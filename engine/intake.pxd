@@ -1,0 +1,32 @@
+# The intake: the batch that is being filled while the one before it is flushed.
+#
+# It is what LISTEN and SUPERVISE hand their rows to, and what ADMIT sifts: ADMIT is an Intake that knows the frames
+# of the last minutes. Tickets say what a reply waits for: ticket t is durable once the append that took rows up to
+# t has returned. They live in memory alone and say nothing about journal numbers.
+
+from libc.stdint cimport uint32_t, uint64_t
+from codec.batch cimport Batch, Columns
+
+cdef enum:
+    TICKET_DURABLE = 0       # nothing to wait for
+
+cdef struct Mark:            # where a frame's rows begin, to take them out again
+    uint32_t row
+    uint32_t arena
+
+cdef struct Offered:
+    uint64_t ticket          # what the reply waits for
+    bint     is_new          # False: a frame that was admitted before; its rows are out again
+
+cdef class Intake:
+    cdef readonly Batch batch
+    cdef Columns* rows               # of the batch
+    cdef readonly uint64_t offered   # ticket of the newest row in the batch
+    cdef readonly uint64_t durable   # every ticket up to this one is on the disk
+    cdef uint32_t rows_urgent        # beyond this many rows only urgent ones come in
+    cdef uint32_t arena_urgent
+
+    cdef Mark mark(self) noexcept nogil
+    cdef void withdraw(self, Mark mark) noexcept nogil
+    cdef bint has_room(self, bint urgent) noexcept nogil
+    cdef Offered offer(self, Mark mark) noexcept nogil

@@ -1,0 +1,160 @@
+"""Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known."""
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdio cimport snprintf
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy, memset
+
+from codec.batch cimport NO_PATH, TIME_NONE, Row, Text, batch_has_room, batch_push, batch_text
+from codec.limits cimport ACCOUNT_BYTES_MAX
+from codec.words cimport PROTOCOL_COUNT, ROW_ENROLMENT
+from codec.words import PROTOCOL_TEXT
+from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
+from engine.siphash cimport siphash
+
+POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
+BURST_SECONDS = 1
+
+cdef char protocol_name[PROTOCOL_COUNT][16]
+for _number, _name in PROTOCOL_TEXT.items():
+    _bytes = _name.encode()
+    memcpy(protocol_name[<int>_number], PyBytes_AS_STRING(_bytes), len(_bytes) + 1)
+
+
+cdef class Enrolment:
+    def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
+                  uint32_t supervision_ms, list registered not None):
+        """Prepare the rules. `registered` is [(protocol number, account, realm, supervision ms)]."""
+        self.paths = paths
+        self.policy = POLICY_NUMBER[policy]
+        self.limit = limit
+        self.supervision_ms = supervision_ms
+        self.interval_ns = <int64_t>(1e9 / rate)
+        self.burst_ns = BURST_SECONDS * 1_000_000_000
+        self.due_ns = 0
+        self.realm_numbers = {"": 0}
+        self.listener = <ListenerText*>calloc(LISTENERS_MAX, sizeof(ListenerText))
+        self.registered = <Registered*>calloc(len(registered) + 1, sizeof(Registered))
+        index_create(&self.by_name, len(registered))
+        if self.listener == NULL or self.registered == NULL:
+            raise MemoryError()
+        for protocol, account, realm, supervision in registered:
+            self.register(protocol, account, realm, supervision)
+
+    def __dealloc__(self):
+        free(self.listener)
+        free(self.registered)
+        index_destroy(&self.by_name)
+
+    cdef int realm_number(self, str realm) except -1:
+        return self.realm_numbers.setdefault(realm, len(self.realm_numbers))
+
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms) except -1:
+        cdef Registered* entry = &self.registered[self.registered_count]
+        raw = account.upper().encode("ascii")
+        if len(raw) > ACCOUNT_BYTES_MAX:
+            raise ValueError(f"account {account!r} is longer than {ACCOUNT_BYTES_MAX} characters")
+        memcpy(entry.key.account, PyBytes_AS_STRING(raw), len(raw))
+        entry.key.account_size = len(raw)
+        entry.key.protocol = protocol
+        entry.key.listener = self.realm_number(realm)
+        entry.supervision_ms = supervision_ms
+        index_put(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&entry.key, sizeof(PathKey)),
+                  self.registered_count)
+        self.registered_count += 1
+        return 0
+
+    def listen_on(self, str name not None, str realm not None):
+        """Make a listener known; return its number in path keys."""
+        number = self.paths.listener(name, realm)
+        raw_name, raw_realm = name.encode("ascii"), realm.encode("ascii")
+        if number >= LISTENERS_MAX or max(len(raw_name), len(raw_realm)) >= LISTENER_TEXT_BYTES_MAX:
+            raise ValueError(f"listener {name!r}: too many listeners, or a name or realm of 64 characters and more")
+        cdef ListenerText* text = &self.listener[<int>number]
+        memcpy(text.name, PyBytes_AS_STRING(raw_name), len(raw_name) + 1)
+        memcpy(text.realm, PyBytes_AS_STRING(raw_realm), len(raw_realm) + 1)
+        text.realm_size = len(raw_realm)
+        text.realm_number = self.realm_number(realm)
+        return number
+
+    cdef const Registered* find(self, const PathKey* key) noexcept nogil:
+        """Return what the configuration says of this transmitter, or NULL."""
+        cdef PathKey name
+        cdef Probe probe
+        cdef uint32_t number
+        if self.registered_count == 0:
+            return NULL
+        memset(&name, 0, sizeof(PathKey))
+        memcpy(name.account, key.account, ACCOUNT_BYTES_MAX)
+        name.account_size = key.account_size
+        name.protocol = key.protocol
+        name.listener = self.listener[key.listener].realm_number
+        probe = index_first(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&name, sizeof(PathKey)))
+        while True:
+            number = index_next(&self.by_name, &probe)
+            if number == INDEX_NONE:
+                return NULL
+            if memcmp(&self.registered[number].key, &name, sizeof(PathKey)) == 0:
+                return &self.registered[number]
+
+    cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
+                         int64_t seen_ms) noexcept nogil:
+        """Decide about an unknown path: add it to the table, or say under which policy it stays outside."""
+        cdef const Registered* entry = self.find(key)
+        cdef Admission admission
+        admission.path = NO_PATH
+        admission.policy = POLICY_ENROL if entry != NULL else self.policy
+        if entry == NULL and self.policy == POLICY_ENROL:
+            if self.due_ns < monotonic_ns - self.burst_ns:
+                self.due_ns = monotonic_ns - self.burst_ns
+            if self.due_ns > monotonic_ns or self.paths.count >= self.limit:
+                admission.policy = POLICY_QUARANTINE
+            else:
+                self.due_ns += self.interval_ns
+        if admission.policy == POLICY_ENROL:
+            admission.path = self.paths.add(key, entry.supervision_ms if entry != NULL else self.supervision_ms,
+                                            heard_ms, seen_ms)
+            if admission.path == NO_PATH:
+                admission.policy = POLICY_QUARANTINE
+        self.enrolled += admission.policy == POLICY_ENROL
+        self.quarantined += admission.policy == POLICY_QUARANTINE
+        self.refused += admission.policy == POLICY_REFUSE
+        return admission
+
+    cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
+        """Add the row that makes path `number` known; False when the batch is full."""
+        cdef PathKey* key = &self.paths.path[number].key
+        cdef ListenerText* text = &self.listener[key.listener]
+        cdef char out[PATH_TEXT_BYTES_MAX]
+        cdef int size, account_at
+        cdef Row row
+        if not batch_has_room(rows, 1, PATH_TEXT_BYTES_MAX + LISTENER_TEXT_BYTES_MAX):
+            return False
+        account_at = snprintf(out, sizeof(out), b"%s:", protocol_name[key.protocol])
+        size = account_at + snprintf(out + account_at, sizeof(out) - account_at, b"%.*s%s%s/%s",
+                                     <int>key.account_size, <const char*>key.account,
+                                     b"@" if text.realm_size else b"", text.realm, text.name)
+        size += number_text(out + size, sizeof(out) - size, b"R", key.receiver)
+        size += number_text(out + size, sizeof(out) - size, b"L", key.line)
+        size += number_text(out + size, sizeof(out) - size, b"N", key.network)
+        size += snprintf(out + size, sizeof(out) - size, b" supervision=%u",
+                         self.paths.path[number].supervision_ms)
+        memset(&row, 0, sizeof(Row))
+        row.received_ns = received_ns
+        row.occurred_ns = TIME_NONE
+        row.path = number
+        row.kind = ROW_ENROLMENT
+        row.protocol = key.protocol
+        row.native = batch_text(rows, <const uint8_t*>out, size)
+        row.account.at = row.native.at + account_at
+        row.account.size = key.account_size
+        row.realm.at = row.account.at + row.account.size + 1 if text.realm_size else 0
+        row.realm.size = text.realm_size
+        batch_push(rows, &row)
+        return True
+
+
+cdef int number_text(char* out, size_t room, const char* letter, uint32_t number) noexcept nogil:
+    """Write `/L0` for a line number that is there; return the bytes written."""
+    if number == 0:
+        return 0
+    return snprintf(out, room, b"/%s%0*X", letter, <int>(number >> 24), (number & 0xFFFFFF) - 1)
