@@ -43,7 +43,7 @@ def run(size: Size, rounds: int = 5) -> list[Result]:
 
     Raises  NotBuilt without the engine
     """
-    need("engine.command", "engine.store.embedded")
+    need("engine.pipeline", "engine.store.embedded")
     with tempfile.TemporaryDirectory(prefix="tocsin-copy-") as name, engine(Path(name)) as server:
         return run_on(server.database, size, rounds)
 

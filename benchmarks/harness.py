@@ -140,7 +140,7 @@ def machine() -> dict[str, str | int]:
         "python": platform.python_version(), "cython": version("Cython"), "uvloop": version("uvloop"),
         "compiler": first_line("gcc", "--version"),
         "commit": first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"),
-        "build": switches.read_text() if switches.exists() else "not built",
+        "build": switches.read_text().strip() if switches.exists() else "not built",
     }
 
 

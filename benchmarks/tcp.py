@@ -36,7 +36,7 @@ def run(size: Size, rounds: int = 5) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="tocsin-tcp-") as name, ExitStack() as stack:
         file = write_frames(Path(name) / "frames", frames)
         servers = {"floor": stack.enter_context(floor("tcp_floor", "--frame-bytes", str(len(frames[0]))))}
-        if exists("engine.command"):
+        if exists("engine.pipeline"):
             servers["engine"] = stack.enter_context(engine(Path(name)))
             client(servers["engine"], file, shape)
         costs: dict[str, list[float]] = {side: [] for side in servers}

@@ -46,7 +46,7 @@ def run(size: Size, rounds: int = 5) -> list[Result]:
         frames = heartbeats(shape.accounts)
         file = write_frames(Path(name) / "frames", frames)
         servers = {"floor": stack.enter_context(floor("udp_floor"))}
-        if exists("engine.command"):
+        if exists("engine.pipeline"):
             servers["engine"] = stack.enter_context(engine(Path(name)))
             enrol(servers["engine"], file, shape)
         costs: dict[str, list[float]] = {side: [] for side in servers}

@@ -41,7 +41,7 @@ static void open_all(int port, int waiter)
     }
 }
 
-/* Send whole frames until the pipeline is full; the socket's buffer holds a pipeline, so this does not block for long. */
+/* Send whole frames until the pipeline is full; the socket's buffer holds a pipeline, so this hardly blocks. */
 static void fill(Connection *c)
 {
     while (c->open < pipeline) {

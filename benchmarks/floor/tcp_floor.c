@@ -48,7 +48,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < REPLIES_AT_ONCE; i++)
         memcpy(replies + i * REPLY_BYTES, FLOOR_REPLY, REPLY_BYTES);
     int listener = bind_and_tell(SOCK_STREAM), waiter = epoll_create1(0);
-    stop_unless(epoll_ctl(waiter, EPOLL_CTL_ADD, listener, &(struct epoll_event){EPOLLIN, {.fd = listener}}) == 0, "epoll");
+    struct epoll_event event = {EPOLLIN, {.fd = listener}};
+    stop_unless(epoll_ctl(waiter, EPOLL_CTL_ADD, listener, &event) == 0, "epoll");
     for (;;) {
         int count = epoll_wait(waiter, ready, READY_MAX, -1);
         for (int i = 0; i < count; i++) {

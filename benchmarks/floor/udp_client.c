@@ -9,8 +9,8 @@
  * that is counted as late.
  *
  * --rate N      offers N frames a second whatever comes back (the window then does not hold it).
- * --segment N   hands up to N frames of equal size to the kernel as one UDP_SEGMENT send. The server still receives single
- *               datagrams; the client's own cost falls, so that the server is what is measured. 1 turns it off.
+ * --segment N   hands up to N frames of equal size to the kernel as one UDP_SEGMENT send. The server still receives
+ *               single datagrams; the client's own cost falls, so that the server is what is measured. 1 turns it off.
  * --watch PID   adds the CPU seconds that process spent during the measured time.
  *
  * Prints one JSON object. Counts are those of the measured time, after the warm-up.
@@ -45,7 +45,8 @@ static void connect_all(int port)
     for (uint32_t i = 0; i < line_count; i++) {
         lines[i].fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
         lines[i].next = i;
-        stop_unless(lines[i].fd >= 0 && connect(lines[i].fd, (struct sockaddr *)&server, sizeof server) == 0, "connect");
+        stop_unless(lines[i].fd >= 0, "socket");
+        stop_unless(connect(lines[i].fd, (struct sockaddr *)&server, sizeof server) == 0, "connect");
         widen_buffers(lines[i].fd);
     }
     for (int i = 0; i < REPLIES_MAX; i++) {
@@ -142,7 +143,7 @@ static int turn_by_window(uint32_t window)
         Line *line = &lines[i];
         moved |= receive_some(line) > 0;
         uint32_t room = window - (uint32_t)(line->sent - line->closed);
-        if (room > 0 && room >= window / 4)      /* in handfuls: a system call for each frame would measure the client */
+        if (room > 0 && room >= window / 4)      /* in handfuls: a call for each frame would measure the client */
             moved |= send_some(line, i, room) > 0;
     }
     return moved;
@@ -198,8 +199,10 @@ int main(int argc, char **argv)
     stop_unless(window >= line_count, "--window");
     connect_all(port);
     int waiter = epoll_create1(0);
-    for (uint32_t i = 0; i < line_count; i++)
-        stop_unless(epoll_ctl(waiter, EPOLL_CTL_ADD, lines[i].fd, &(struct epoll_event){.events = EPOLLIN}) == 0, "epoll");
+    for (uint32_t i = 0; i < line_count; i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        stop_unless(epoll_ctl(waiter, EPOLL_CTL_ADD, lines[i].fd, &event) == 0, "epoll");
+    }
     window /= line_count;
 
     run_until(monotonic_ns() + (int64_t)(option(argc, argv, "--warm-up", 0.5) * 1e9), rate, window, timeout_ns, waiter);
