@@ -12,6 +12,7 @@ import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.compile import program
 from benchmarks.frames import heartbeats, write_frames
@@ -20,6 +21,7 @@ from benchmarks.servers import Server, engine, floor, pinned, processors
 
 RATIO_MIN = 0.7
 ENROL_ROUNDS_MAX = 20
+Report = dict[str, float]       # what the client prints
 LOSS_SHARE_MAX = 0.001           # a stalled machine loses a few; more than that and the rate says nothing
 
 
@@ -49,32 +51,37 @@ def run(size: Size, rounds: int = 5) -> list[Result]:
         if exists("engine.pipeline"):
             servers["engine"] = stack.enter_context(engine(Path(name)))
             enrol(servers["engine"], file, shape)
-        costs: dict[str, list[float]] = {side: [] for side in servers}
-        clients: dict[str, list[float]] = {side: [] for side in servers}
+        reports: dict[str, list[Report]] = {side: [] for side in servers}
 
         def one(side: str) -> float:
-            report = client(servers[side], file, shape)
-            costs[side].append(report["server_cpu_s"] * 1e9 / max(report["received"], 1))
-            clients[side].append(report["client_cpu_s"] / report["elapsed_s"])
-            return report["rate"]
+            reports[side].append(client(servers[side], file, shape))
+            return reports[side][-1]["rate"]
 
         found = in_turn(rounds, {side: lambda side=side: one(side) for side in servers})  # type: ignore[misc]
     work = digest(*frames)
-    return [result(size, side, shape, found, costs[side], clients[side], work) for side in servers]
+    return [result(size, side, shape, found, reports, work) for side in servers]
 
 
-def result(size: Size, side: str, shape: Shape, found: dict[str, Rounds], costs: list[float], clients: list[float],
+def result(size: Size, side: str, shape: Shape, found: dict[str, Rounds], reports: dict[str, list[Report]],
            work: str) -> Result:
     facts: dict[str, float | int | str] = {
-        "server_cpu_ns": sorted(costs)[len(costs) // 2], "client_busy": max(clients), "accounts": shape.accounts,
-        "best_per_s": found[side].best}
+        "server_cpu_ns": cpu_ns(reports[side]), "best_per_s": found[side].best, "accounts": shape.accounts,
+        "server_busy": median(one["server_cpu_s"] / one["elapsed_s"] for one in reports[side]),
+        "client_busy": median(one["client_cpu_s"] / one["elapsed_s"] for one in reports[side]),
+        "lost": int(sum(one["lost"] + one["late"] for one in reports[side]))}
     if side == "engine":
-        facts |= {"ratio": ratio(found["engine"], found["floor"]), "ratio_min": RATIO_MIN}
+        facts |= {"ratio": ratio(found["engine"], found["floor"]), "ratio_min": RATIO_MIN,
+                  "cpu_ratio": cpu_ns(reports["floor"]) / max(cpu_ns(reports["engine"]), 1.0)}
     rows = int(found[side].median * shape.seconds)
     return Result(f"udp.{side}", size, rows, "frame", found[side].median, found[side].spread, work, facts)
 
 
-def client(server: Server, file: Path, shape: Shape, rate: float = 0) -> dict[str, float]:
+def cpu_ns(reports: list[Report]) -> float:
+    """CPU of the server for each answered frame, all its threads, user and system: the median of the rounds."""
+    return median(one["server_cpu_s"] * 1e9 / max(one["received"], 1) for one in reports)
+
+
+def client(server: Server, file: Path, shape: Shape, rate: float = 0) -> Report:
     """Run the client once; return its report.
 
     rate     frames a second to offer; 0 keeps the window full instead
@@ -87,7 +94,7 @@ def client(server: Server, file: Path, shape: Shape, rate: float = 0) -> dict[st
         done = subprocess.run(command, capture_output=True, text=True, timeout=shape.seconds + shape.warm_up + 30)
     if done.returncode:
         raise RuntimeError(f"udp_client ended with {done.returncode}: {done.stderr}")
-    report: dict[str, float] = json.loads(done.stdout)
+    report: Report = json.loads(done.stdout)
     if report["lost"] + report["late"] > report["sent"] * LOSS_SHARE_MAX:
         raise Refused(f"frames were lost, so the rate does not count: {report}")
     return report
