@@ -38,6 +38,17 @@ cdef class Intake:
         offered.is_new = True
         return offered
 
+    def offer_frame(self, *rows):
+        cdef Mark mark = self.mark()
+        cdef Offered offered
+        for row in rows:
+            if not self.batch.add(**row):
+                self.withdraw(mark)
+                return None
+        with nogil:
+            offered = self.offer(mark)
+        return offered.ticket, offered.is_new
+
     def take(self):
         """Return the ticket up to which the batch reaches. The caller has encoded it; the rows are forgotten."""
         self.batch.clear()

@@ -15,6 +15,9 @@ from engine.siphash cimport HashKey, siphash
 cdef enum:
     SILENCE_MS_MAX = 0x7FFFFFFF      # 24 days
     RETURNED_MAX = 4096
+    LISTENER_TEXT_BYTES_MAX = 64
+    LISTENERS_MAX = 256
+    PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
 
 cpdef enum PathState:
     PATH_NEW = 0             # in memory alone: its enrolment is not journalled
@@ -23,6 +26,18 @@ cpdef enum PathState:
     PATH_FAULT = 3           # silent past its supervision time; the line fault is raised
     PATH_RETURNED = 4        # in fault, and heard again: its fault is about to be cleared
     PATH_STATE_COUNT = 5
+
+cdef struct ListenerText:
+    char     name[LISTENER_TEXT_BYTES_MAX]
+    char     realm[LISTENER_TEXT_BYTES_MAX]
+    uint32_t realm_size
+
+cdef struct PathText:            # where the parts of a path's text lie in it
+    uint32_t size
+    uint32_t account_at
+    uint32_t realm_at
+    uint32_t realm_size
+    uint32_t rest_at             # listener and numbers: `default/R1/L0`
 
 cdef struct PathKey:         # 32 bytes, compared as a whole; unused bytes are zero
     uint8_t  account[ACCOUNT_BYTES_MAX]
@@ -59,6 +74,7 @@ cdef class PathTable:
     cdef readonly uint64_t peer_changes
     cdef readonly list listeners     # [(name, realm)]; a path key holds the index
     cdef dict listener_numbers
+    cdef ListenerText* listener_text # owned; by listener number
 
     cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
                       int64_t seen_ms) noexcept nogil
@@ -66,6 +82,7 @@ cdef class PathTable:
                    int64_t seen_ms) noexcept nogil
     cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil
     cdef void link(self, uint32_t number) noexcept nogil
+    cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
     cdef void note_return(self, uint32_t number) noexcept nogil
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil

@@ -7,10 +7,12 @@ network changes it every day, and would be another one each time).
 import struct
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdio cimport snprintf
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from codec.batch cimport Batch, Columns, Text
-from codec.words cimport CONDITION_LINE_FAULT, ROW_ENROLMENT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
+from codec.words cimport CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
 from codec.words import PROTOCOL_TEXT
 from engine.index cimport index_create, index_destroy, index_put
 from engine.memory cimport memory_release, memory_reserve
@@ -19,6 +21,19 @@ PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault"}
 SNAPSHOT_CHUNK_PATHS = 65536
+
+
+cdef char protocol_name[PROTOCOL_COUNT][16]
+for _number, _name in PROTOCOL_TEXT.items():
+    _bytes = _name.encode()
+    memcpy(protocol_name[<int>_number], PyBytes_AS_STRING(_bytes), len(_bytes) + 1)
+
+
+cdef int write_number(char* out, const char* letter, uint32_t number) noexcept nogil:
+    """Write `/L0` for a line number that is there; return the bytes written."""
+    if number == 0:
+        return 0
+    return snprintf(out, 12, b"/%s%0*X", letter, <int>(number >> 24), (number & 0xFFFFFF) - 1)
 
 
 cdef str number_text(uint32_t number):
@@ -41,6 +56,9 @@ cdef class PathTable:
         index_create(&self.by_transmitter, paths_max)
         self.listeners = []
         self.listener_numbers = {}
+        self.listener_text = <ListenerText*>calloc(LISTENERS_MAX, sizeof(ListenerText))
+        if self.listener_text == NULL:
+            raise MemoryError()
 
     def __dealloc__(self):
         memory_release(self.path, <size_t>self.paths_max * sizeof(Path))
@@ -48,6 +66,7 @@ cdef class PathTable:
         memory_release(self.enrolled_ms, <size_t>self.paths_max * 8)
         index_destroy(&self.by_key)
         index_destroy(&self.by_transmitter)
+        free(self.listener_text)
 
     def __len__(self):
         return self.count
@@ -60,10 +79,19 @@ cdef class PathTable:
 
     def listener(self, str name not None, str realm not None):
         known = self.listener_numbers.get((name, realm))
-        if known is None:
-            known = self.listener_numbers[name, realm] = len(self.listeners)
-            self.listeners.append((name, realm))
-        return known
+        if known is not None:
+            return known
+        cdef uint32_t number = len(self.listeners)
+        raw_name, raw_realm = name.encode("ascii"), realm.encode("ascii")
+        if number == LISTENERS_MAX or max(len(raw_name), len(raw_realm)) >= LISTENER_TEXT_BYTES_MAX:
+            raise ValueError(f"listener {name!r}: too many listeners, or a name or realm of 64 characters and more")
+        cdef ListenerText* text = &self.listener_text[number]
+        memcpy(text.name, PyBytes_AS_STRING(raw_name), len(raw_name) + 1)
+        memcpy(text.realm, PyBytes_AS_STRING(raw_realm), len(raw_realm) + 1)
+        text.realm_size = len(raw_realm)
+        self.listeners.append((name, realm))
+        self.listener_numbers[name, realm] = number
+        return number
 
     cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil:
         # The realm belongs to a transmitter's name, the listener does not; paths of two listeners with one realm meet
@@ -136,23 +164,40 @@ cdef class PathTable:
             raise IndexError(number)
         self.path[number].supervision_ms = supervision_ms
 
+    cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil:
+        """Write a path's key as text into `out`, which has room for PATH_TEXT_BYTES_MAX bytes."""
+        cdef PathKey* key = &self.path[number].key
+        cdef ListenerText* listener = &self.listener_text[key.listener]
+        cdef PathText text
+        cdef int at = snprintf(out, 20, b"%s:", protocol_name[key.protocol])
+        text.account_at = at
+        memcpy(out + at, key.account, key.account_size)
+        at += key.account_size
+        text.realm_at = at + 1
+        text.realm_size = listener.realm_size
+        if listener.realm_size:
+            at += snprintf(out + at, LISTENER_TEXT_BYTES_MAX + 1, b"@%s", listener.realm)
+        text.rest_at = at + 1
+        at += snprintf(out + at, LISTENER_TEXT_BYTES_MAX + 1, b"/%s", listener.name)
+        at += write_number(out + at, b"R", key.receiver)
+        at += write_number(out + at, b"L", key.line)
+        at += write_number(out + at, b"N", key.network)
+        text.size = at
+        return text
+
     def key_text(self, uint32_t number):
+        cdef char out[PATH_TEXT_BYTES_MAX]
         if number >= self.count:
             raise IndexError(number)
-        cdef PathKey* key = &self.path[number].key
-        name, realm = self.listeners[key.listener]
-        parts = [self.transmitter_text(number), name]
-        parts += [letter + number_text(value) for letter, value in
-                  (("R", key.receiver), ("L", key.line), ("N", key.network)) if value]
-        return "/".join(parts)
+        cdef PathText text = self.write_text(number, out)
+        return out[:text.size].decode("ascii")
 
     def transmitter_text(self, uint32_t number):
+        cdef char out[PATH_TEXT_BYTES_MAX]
         if number >= self.count:
             raise IndexError(number)
-        cdef PathKey* key = &self.path[number].key
-        realm = self.listeners[key.listener][1]
-        account = key.account[:key.account_size].decode("ascii")
-        return f"{PROTOCOL_TEXT[key.protocol]}:{account}{'@' + realm if realm else ''}"
+        cdef PathText text = self.write_text(number, out)
+        return out[:text.rest_at - 1].decode("ascii")
 
     def paths_of(self, str transmitter not None):
         cdef PathKey key
@@ -283,8 +328,11 @@ cdef class PathTable:
         with nogil:
             self.count = count
             for i in range(count):
+                # What was on its way when the table was saved is decided by the journal that follows.
                 if self.path[i].state == PATH_RETURNED:
                     self.path[i].state = PATH_FAULT
+                elif self.path[i].state == PATH_PENDING:
+                    self.path[i].state = PATH_NEW
                 self.states[self.path[i].state] += 1
                 self.path[i].reported = 255
                 if self.path[i].key.account_size:

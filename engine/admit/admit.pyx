@@ -6,7 +6,7 @@ minutes that collide under a key nobody outside knows, one chance in 2^64 for ea
 import struct
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcpy
+from libc.string cimport memcmp
 
 from codec.batch cimport NO_PATH, TIME_NONE, Batch, Columns
 from codec.words cimport ROW_SIGNAL
@@ -16,6 +16,13 @@ from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash
 
 ADMIT_VERSION = 1
+
+
+cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept nogil:
+    """Tell whether two neighbouring rows are signals of one frame: a frame that is known is not journalled again."""
+    return (c.path[first] == c.path[second] and c.received_ns[first] == c.received_ns[second]
+            and c.identity[first].size == c.identity[second].size
+            and memcmp(c.arena + c.identity[first].at, c.arena + c.identity[second].at, c.identity[first].size) == 0)
 
 
 cdef class Admit(Intake):
@@ -174,8 +181,7 @@ cdef class Admit(Intake):
         self.rows = c
         for row in range(c.count):
             if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
-                same = row and c.identity[row].at == c.identity[row - 1].at and c.path[row] == c.path[row - 1]
-                ordinal = ordinal + 1 if same else 1
+                ordinal = ordinal + 1 if row and same_frame(c, row - 1, row) else 1
                 self.remember(row, ordinal, TICKET_DURABLE)
         self.rows = own
 

@@ -5,11 +5,6 @@ from codec.batch cimport Columns
 from engine.index cimport Index
 from engine.paths cimport PathKey, PathTable
 
-cdef enum:
-    LISTENER_TEXT_BYTES_MAX = 64
-    LISTENERS_MAX = 256
-    PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N and the supervision time
-
 cpdef enum Policy:
     POLICY_ENROL = 0
     POLICY_QUARANTINE = 1            # stored and labelled, not supervised
@@ -18,12 +13,6 @@ cpdef enum Policy:
 cdef struct Registered:              # a transmitter that the configuration names
     PathKey  key                     # account and protocol; listener = realm number, the rest zero
     uint32_t supervision_ms
-
-cdef struct ListenerText:
-    char     name[LISTENER_TEXT_BYTES_MAX]
-    char     realm[LISTENER_TEXT_BYTES_MAX]
-    uint32_t realm_size
-    uint16_t realm_number
 
 cdef struct Admission:
     uint32_t path                    # NO_PATH unless enrolled
@@ -34,7 +23,7 @@ cdef class Enrolment:
     cdef Registered* registered      # owned
     cdef uint32_t registered_count
     cdef Index by_name
-    cdef ListenerText* listener      # owned; LISTENERS_MAX slots, by listener number
+    cdef uint16_t* realm_of          # owned; the realm number of each listener
     cdef dict realm_numbers
     cdef uint8_t policy
     cdef uint32_t limit              # paths beyond which nobody is enrolled unasked

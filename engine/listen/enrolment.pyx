@@ -1,23 +1,19 @@
 """Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known."""
 from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport INT64_MAX
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from codec.batch cimport NO_PATH, TIME_NONE, Row, Text, batch_has_room, batch_push, batch_text
+from codec.batch cimport NO_PATH, TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.limits cimport ACCOUNT_BYTES_MAX
-from codec.words cimport PROTOCOL_COUNT, ROW_ENROLMENT
-from codec.words import PROTOCOL_TEXT
+from codec.words cimport ROW_ENROLMENT
 from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
+from engine.paths cimport LISTENERS_MAX, PATH_TEXT_BYTES_MAX, PathText
 from engine.siphash cimport siphash
 
 POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
 BURST_SECONDS = 1
-
-cdef char protocol_name[PROTOCOL_COUNT][16]
-for _number, _name in PROTOCOL_TEXT.items():
-    _bytes = _name.encode()
-    memcpy(protocol_name[<int>_number], PyBytes_AS_STRING(_bytes), len(_bytes) + 1)
 
 
 cdef class Enrolment:
@@ -28,20 +24,20 @@ cdef class Enrolment:
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit
         self.supervision_ms = supervision_ms
-        self.interval_ns = <int64_t>(1e9 / rate)
+        self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else INT64_MAX // 4
         self.burst_ns = BURST_SECONDS * 1_000_000_000
         self.due_ns = 0
         self.realm_numbers = {"": 0}
-        self.listener = <ListenerText*>calloc(LISTENERS_MAX, sizeof(ListenerText))
+        self.realm_of = <uint16_t*>calloc(LISTENERS_MAX, sizeof(uint16_t))
         self.registered = <Registered*>calloc(len(registered) + 1, sizeof(Registered))
         index_create(&self.by_name, len(registered))
-        if self.listener == NULL or self.registered == NULL:
+        if self.realm_of == NULL or self.registered == NULL:
             raise MemoryError()
         for protocol, account, realm, supervision in registered:
             self.register(protocol, account, realm, supervision)
 
     def __dealloc__(self):
-        free(self.listener)
+        free(self.realm_of)
         free(self.registered)
         index_destroy(&self.by_name)
 
@@ -66,14 +62,7 @@ cdef class Enrolment:
     def listen_on(self, str name not None, str realm not None):
         """Make a listener known; return its number in path keys."""
         number = self.paths.listener(name, realm)
-        raw_name, raw_realm = name.encode("ascii"), realm.encode("ascii")
-        if number >= LISTENERS_MAX or max(len(raw_name), len(raw_realm)) >= LISTENER_TEXT_BYTES_MAX:
-            raise ValueError(f"listener {name!r}: too many listeners, or a name or realm of 64 characters and more")
-        cdef ListenerText* text = &self.listener[<int>number]
-        memcpy(text.name, PyBytes_AS_STRING(raw_name), len(raw_name) + 1)
-        memcpy(text.realm, PyBytes_AS_STRING(raw_realm), len(raw_realm) + 1)
-        text.realm_size = len(raw_realm)
-        text.realm_number = self.realm_number(realm)
+        self.realm_of[<int>number] = self.realm_number(realm)
         return number
 
     cdef const Registered* find(self, const PathKey* key) noexcept nogil:
@@ -87,7 +76,7 @@ cdef class Enrolment:
         memcpy(name.account, key.account, ACCOUNT_BYTES_MAX)
         name.account_size = key.account_size
         name.protocol = key.protocol
-        name.listener = self.listener[key.listener].realm_number
+        name.listener = self.realm_of[key.listener]
         probe = index_first(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&name, sizeof(PathKey)))
         while True:
             number = index_next(&self.by_name, &probe)
@@ -123,38 +112,23 @@ cdef class Enrolment:
     cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
         """Add the row that makes path `number` known; False when the batch is full."""
         cdef PathKey* key = &self.paths.path[number].key
-        cdef ListenerText* text = &self.listener[key.listener]
-        cdef char out[PATH_TEXT_BYTES_MAX]
-        cdef int size, account_at
+        cdef char out[PATH_TEXT_BYTES_MAX + 32]
+        cdef PathText text
         cdef Row row
-        if not batch_has_room(rows, 1, PATH_TEXT_BYTES_MAX + LISTENER_TEXT_BYTES_MAX):
+        if not batch_has_room(rows, 1, sizeof(out)):
             return False
-        account_at = snprintf(out, sizeof(out), b"%s:", protocol_name[key.protocol])
-        size = account_at + snprintf(out + account_at, sizeof(out) - account_at, b"%.*s%s%s/%s",
-                                     <int>key.account_size, <const char*>key.account,
-                                     b"@" if text.realm_size else b"", text.realm, text.name)
-        size += number_text(out + size, sizeof(out) - size, b"R", key.receiver)
-        size += number_text(out + size, sizeof(out) - size, b"L", key.line)
-        size += number_text(out + size, sizeof(out) - size, b"N", key.network)
-        size += snprintf(out + size, sizeof(out) - size, b" supervision=%u",
-                         self.paths.path[number].supervision_ms)
+        text = self.paths.write_text(number, out)
+        text.size += snprintf(out + text.size, 32, b" supervision=%u", self.paths.path[number].supervision_ms)
         memset(&row, 0, sizeof(Row))
         row.received_ns = received_ns
         row.occurred_ns = TIME_NONE
         row.path = number
         row.kind = ROW_ENROLMENT
         row.protocol = key.protocol
-        row.native = batch_text(rows, <const uint8_t*>out, size)
-        row.account.at = row.native.at + account_at
+        row.native = batch_text(rows, <const uint8_t*>out, text.size)
+        row.account.at = row.native.at + text.account_at
         row.account.size = key.account_size
-        row.realm.at = row.account.at + row.account.size + 1 if text.realm_size else 0
+        row.realm.at = row.native.at + text.realm_at if text.realm_size else 0
         row.realm.size = text.realm_size
         batch_push(rows, &row)
         return True
-
-
-cdef int number_text(char* out, size_t room, const char* letter, uint32_t number) noexcept nogil:
-    """Write `/L0` for a line number that is there; return the bytes written."""
-    if number == 0:
-        return 0
-    return snprintf(out, room, b"/%s%0*X", letter, <int>(number >> 24), (number & 0xFFFFFF) - 1)

@@ -143,8 +143,8 @@ cdef class Receiver:
         cdef Status status
         cdef uint32_t row
         cdef bint urgent = False
-        cdef const char* realm = self.enrolment.listener[arrival.listener].realm
-        cdef uint32_t realm_size = self.enrolment.listener[arrival.listener].realm_size
+        cdef const char* realm = self.paths.listener_text[arrival.listener].realm
+        cdef uint32_t realm_size = self.paths.listener_text[arrival.listener].realm_size
         origin.received_ns = arrival.received_ns
         origin.path = path
         origin.flags = FLAG_QUARANTINED if quarantined else 0
