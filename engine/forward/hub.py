@@ -18,7 +18,7 @@ from engine.clock import Clock
 from engine.forward.question import Question
 from engine.forward.source import EventSource, Trimmed
 from engine.forward.subscriber import Subscriber
-from engine.operate.histogram import Histogram
+from engine.histogram import Histogram
 
 logger = logging.getLogger("engine.forward")
 

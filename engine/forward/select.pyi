@@ -1,5 +1,5 @@
 from engine.filter.outcome import Outcome
-from engine.operate.histogram import Histogram
+from engine.histogram import Histogram
 
 CLASS_BITS: dict[str, int]
 """The bit of each class in a class mask."""

@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memcpy
 from codec.batch cimport Text
 from codec.words cimport CLASS_COUNT
 from engine.filter.outcome cimport Events, Outcome
-from engine.operate.histogram cimport Histogram, histogram_add
+from engine.histogram cimport Histogram, histogram_add
 from engine.words cimport (VERIFICATION_CONFIRMED, VERIFICATION_FALSE, VERIFICATION_LATE, VERIFICATION_NONE,
                            VERIFICATION_TEST, VERIFICATION_UNCONFIRMED)
 

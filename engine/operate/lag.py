@@ -5,7 +5,7 @@ import asyncio
 from collections import deque
 
 from engine.clock import Clock
-from engine.operate.histogram import Histogram
+from engine.histogram import Histogram
 
 EVERY_NS = 100_000_000
 REMEMBERED = 50                  # samples, five seconds: what `worst_ns` looks back on

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from engine.operate.histogram import BOUNDS_NS, Histogram
+from engine.histogram import BOUNDS_NS, Histogram
 from engine.operate.table import METRICS, TABLE, Metric
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
