@@ -8,7 +8,8 @@
             "-O3",
             "-g0",
             "-fno-plt",
-            "-Wno-sign-compare"
+            "-Wno-sign-compare",
+            "-Wno-unused-function"
         ],
         "name": "benchmarks.fleet",
         "sources": [
@@ -2050,6 +2051,9 @@ enum __pyx_t_5codec_5words_Flag {
 enum  {
   __pyx_e_5codec_6limits_ACCOUNT_BYTES_MAX = 16,
   __pyx_e_5codec_6limits_DC09_FRAME_BYTES_MAX = 0x100A,
+  __pyx_e_5codec_6limits_DC09_BODY_BYTES_MIN = 9,
+  __pyx_e_5codec_6limits_DC09_TOKEN_BYTES_MAX = 16,
+  __pyx_e_5codec_6limits_DC09_ACCOUNT_BYTES_MIN = 3,
   __pyx_e_5codec_6limits_FRAME_BYTES_MAX = 0x100A,
   __pyx_e_5codec_6limits_REPLY_BYTES_MAX = 0x100,
   __pyx_e_5codec_6limits_FRAME_SIGNALS_MAX = 0x80,
@@ -2110,8 +2114,8 @@ enum  {
   __pyx_e_5codec_5frame_NUMBER_NONE = 0
 };
 
-/* "codec/frame.pxd":25
- *     NUMBER_NONE = 0          # a receiver, line or network number that the frame does not give
+/* "codec/frame.pxd":35
+ *     return (number - 1) >> 24
  * 
  * cdef struct Span:            # of the frame, from its first byte             # <<<<<<<<<<<<<<
  *     uint16_t at
@@ -2122,7 +2126,7 @@ struct __pyx_t_5codec_5frame_Span {
   uint16_t size;
 };
 
-/* "codec/frame.pxd":29
+/* "codec/frame.pxd":39
  *     uint16_t size
  * 
  * cdef struct Frame:             # <<<<<<<<<<<<<<
@@ -2147,11 +2151,14 @@ struct __pyx_t_5codec_5frame_Frame {
   struct __pyx_t_5codec_5frame_Span token_text;
   struct __pyx_t_5codec_5frame_Span data;
   struct __pyx_t_5codec_5frame_Span identity;
+  struct __pyx_t_5codec_5frame_Span account_text;
   int64_t stamp_ns;
+  int64_t occurred_ns;
+  uint32_t examined;
 };
 
-/* "codec/frame.pxd":49
- *     int64_t  stamp_ns        # the frame's own time, ns since 1970 UTC, or TIME_NONE
+/* "codec/frame.pxd":62
+ *     uint32_t examined        # bytes that split looked at, also when it fails; tests of linear time add them up
  * 
  * cdef struct Profile:         # what is known of the transmitter; NULL stands for the defaults             # <<<<<<<<<<<<<<
  *     const uint8_t* key       # NULL: none
@@ -2164,7 +2171,7 @@ struct __pyx_t_5codec_5frame_Profile {
   int32_t window_future_s;
 };
 
-/* "codec/frame.pxd":55
+/* "codec/frame.pxd":68
  *     int32_t  window_future_s
  * 
  * cdef struct Origin:          # what the caller knows of a frame and decode writes into every row             # <<<<<<<<<<<<<<
@@ -2178,7 +2185,7 @@ struct __pyx_t_5codec_5frame_Origin {
   struct __pyx_t_5codec_5batch_Text realm;
 };
 
-/* "codec/frame.pxd":61
+/* "codec/frame.pxd":74
  *     Text     realm           # in the batch's arena
  * 
  * ctypedef Status (*Split)(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil             # <<<<<<<<<<<<<<
@@ -2187,7 +2194,7 @@ struct __pyx_t_5codec_5frame_Origin {
 */
 typedef enum __pyx_t_5codec_6status_Status (*__pyx_t_5codec_5frame_Split)(uint8_t const *, uint32_t, struct __pyx_t_5codec_5frame_Frame *);
 
-/* "codec/frame.pxd":62
+/* "codec/frame.pxd":75
  * 
  * ctypedef Status (*Split)(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil
  * ctypedef Status (*Decode)(Frame* frame, const Profile* profile, const Origin* origin, Columns* batch) noexcept nogil             # <<<<<<<<<<<<<<
@@ -2196,7 +2203,7 @@ typedef enum __pyx_t_5codec_6status_Status (*__pyx_t_5codec_5frame_Split)(uint8_
 */
 typedef enum __pyx_t_5codec_6status_Status (*__pyx_t_5codec_5frame_Decode)(struct __pyx_t_5codec_5frame_Frame *, struct __pyx_t_5codec_5frame_Profile const *, struct __pyx_t_5codec_5frame_Origin const *, struct __pyx_t_5codec_5batch_Columns *);
 
-/* "codec/frame.pxd":63
+/* "codec/frame.pxd":76
  * ctypedef Status (*Split)(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil
  * ctypedef Status (*Decode)(Frame* frame, const Profile* profile, const Origin* origin, Columns* batch) noexcept nogil
  * ctypedef uint32_t (*Encode)(const Frame* frame, const Profile* profile, Answer answer, int64_t now_ns,             # <<<<<<<<<<<<<<
@@ -2205,7 +2212,7 @@ typedef enum __pyx_t_5codec_6status_Status (*__pyx_t_5codec_5frame_Decode)(struc
 */
 typedef uint32_t (*__pyx_t_5codec_5frame_Encode)(struct __pyx_t_5codec_5frame_Frame const *, struct __pyx_t_5codec_5frame_Profile const *, enum __pyx_t_5codec_5frame_Answer, int64_t, uint8_t *);
 
-/* "codec/frame.pxd":66
+/* "codec/frame.pxd":79
  *                             uint8_t* out) noexcept nogil
  * 
  * cdef struct Format:             # <<<<<<<<<<<<<<
@@ -2297,6 +2304,8 @@ struct __pyx_t_6engine_7siphash_SipState {
   uint64_t v2;
   uint64_t v3;
 };
+struct __pyx_t_6engine_5paths_ListenerText;
+struct __pyx_t_6engine_5paths_PathText;
 struct __pyx_t_6engine_5paths_PathKey;
 struct __pyx_t_6engine_5paths_Path;
 
@@ -2309,13 +2318,17 @@ struct __pyx_t_6engine_5paths_Path;
 */
 enum  {
   __pyx_e_6engine_5paths_SILENCE_MS_MAX = 0x7FFFFFFF,
-  __pyx_e_6engine_5paths_RETURNED_MAX = 0x1000
+  __pyx_e_6engine_5paths_RETURNED_MAX = 0x1000,
+  __pyx_e_6engine_5paths_CHANGED_MAX = 0x10000,
+  __pyx_e_6engine_5paths_LISTENER_TEXT_BYTES_MAX = 64,
+  __pyx_e_6engine_5paths_LISTENERS_MAX = 0x100,
+  __pyx_e_6engine_5paths_PATH_TEXT_BYTES_MAX = 0x140
 };
 
-/* "engine/paths.pxd":19
- *     RETURNED_MAX = 4096
+/* "engine/paths.pxd":23
+ *     PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
  * 
- * cpdef enum PathState:             # <<<<<<<<<<<<<<
+ * cdef enum PathState:             # <<<<<<<<<<<<<<
  *     PATH_NEW = 0             # in memory alone: its enrolment is not journalled
  *     PATH_PENDING = 1         # its enrolment is on the way to the disk
 */
@@ -2328,8 +2341,36 @@ enum __pyx_t_6engine_5paths_PathState {
   __pyx_e_6engine_5paths_PATH_STATE_COUNT = 5
 };
 
-/* "engine/paths.pxd":27
+/* "engine/paths.pxd":31
  *     PATH_STATE_COUNT = 5
+ * 
+ * cdef struct ListenerText:             # <<<<<<<<<<<<<<
+ *     char     name[LISTENER_TEXT_BYTES_MAX]
+ *     char     realm[LISTENER_TEXT_BYTES_MAX]
+*/
+struct __pyx_t_6engine_5paths_ListenerText {
+  char name[__pyx_e_6engine_5paths_LISTENER_TEXT_BYTES_MAX];
+  char realm[__pyx_e_6engine_5paths_LISTENER_TEXT_BYTES_MAX];
+  uint32_t realm_size;
+};
+
+/* "engine/paths.pxd":36
+ *     uint32_t realm_size
+ * 
+ * cdef struct PathText:            # where the parts of a path's text lie in it             # <<<<<<<<<<<<<<
+ *     uint32_t size
+ *     uint32_t account_at
+*/
+struct __pyx_t_6engine_5paths_PathText {
+  uint32_t size;
+  uint32_t account_at;
+  uint32_t realm_at;
+  uint32_t realm_size;
+  uint32_t rest_at;
+};
+
+/* "engine/paths.pxd":43
+ *     uint32_t rest_at             # listener and numbers: `default/R1/L0`
  * 
  * cdef struct PathKey:         # 32 bytes, compared as a whole; unused bytes are zero             # <<<<<<<<<<<<<<
  *     uint8_t  account[ACCOUNT_BYTES_MAX]
@@ -2345,7 +2386,7 @@ struct __pyx_t_6engine_5paths_PathKey {
   uint8_t account_size;
 };
 
-/* "engine/paths.pxd":36
+/* "engine/paths.pxd":52
  *     uint8_t  account_size
  * 
  * cdef struct Path:            # 64 bytes             # <<<<<<<<<<<<<<
@@ -2424,7 +2465,7 @@ struct __pyx_obj_5codec_5batch_Batch {
 };
 
 
-/* "engine/paths.pxd":47
+/* "engine/paths.pxd":63
  *     uint8_t  reported        # state that the database holds; 255 = none
  * 
  * cdef class PathTable:             # <<<<<<<<<<<<<<
@@ -2445,9 +2486,12 @@ struct __pyx_obj_6engine_5paths_PathTable {
   uint32_t states[5];
   uint32_t returned[__pyx_e_6engine_5paths_RETURNED_MAX];
   uint32_t returned_count;
+  uint32_t changed[__pyx_e_6engine_5paths_CHANGED_MAX];
+  uint32_t changed_count;
   uint64_t peer_changes;
   PyObject *listeners;
   PyObject *listener_numbers;
+  struct __pyx_t_6engine_5paths_ListenerText *listener_text;
 };
 
 
@@ -2577,7 +2621,7 @@ struct __pyx_vtabstruct_5codec_5batch_Batch {
 static struct __pyx_vtabstruct_5codec_5batch_Batch *__pyx_vtabptr_5codec_5batch_Batch;
 
 
-/* "engine/paths.pxd":47
+/* "engine/paths.pxd":63
  *     uint8_t  reported        # state that the database holds; 255 = none
  * 
  * cdef class PathTable:             # <<<<<<<<<<<<<<
@@ -2590,6 +2634,7 @@ struct __pyx_vtabstruct_6engine_5paths_PathTable {
   void (*fill)(struct __pyx_obj_6engine_5paths_PathTable *, uint32_t, struct __pyx_t_6engine_5paths_PathKey const *, uint32_t, int64_t, int64_t);
   uint64_t (*transmitter_hash)(struct __pyx_obj_6engine_5paths_PathTable *, struct __pyx_t_6engine_5paths_PathKey const *);
   void (*link)(struct __pyx_obj_6engine_5paths_PathTable *, uint32_t);
+  struct __pyx_t_6engine_5paths_PathText (*write_text)(struct __pyx_obj_6engine_5paths_PathTable *, uint32_t, char *);
   int (*enrol_at)(struct __pyx_obj_6engine_5paths_PathTable *, uint32_t, PyObject *, int64_t);
   void (*note_return)(struct __pyx_obj_6engine_5paths_PathTable *, uint32_t);
   void (*set_state)(struct __pyx_obj_6engine_5paths_PathTable *, uint32_t, uint8_t);
@@ -19211,6 +19256,117 @@ static CYTHON_INLINE void __pyx_f_5codec_5batch_batch_push(struct __pyx_t_5codec
 
 }
 
+/* "codec/frame.pxd":25
+ *     NUMBER_NONE = 0          # a receiver, line or network number that the frame does not give
+ * 
+ * cdef inline uint32_t number_pack(uint32_t value, uint32_t digits) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """A number of 1..6 hex digits and how many were sent, so that a reply can mirror them; never NUMBER_NONE."""
+ *     return (digits << 24 | value) + 1
+*/
+
+static CYTHON_INLINE uint32_t __pyx_f_5codec_5frame_number_pack(uint32_t __pyx_v_value, uint32_t __pyx_v_digits) {
+  uint32_t __pyx_r;
+
+  /* "codec/frame.pxd":27
+ * cdef inline uint32_t number_pack(uint32_t value, uint32_t digits) noexcept nogil:
+ *     """A number of 1..6 hex digits and how many were sent, so that a reply can mirror them; never NUMBER_NONE."""
+ *     return (digits << 24 | value) + 1             # <<<<<<<<<<<<<<
+ * 
+ * cdef inline uint32_t number_value(uint32_t number) noexcept nogil:
+*/
+  {
+
+    __pyx_r = (((__pyx_v_digits << 24) | __pyx_v_value) + 1);
+  }
+  goto __pyx_L0;
+
+  /* "codec/frame.pxd":25
+ *     NUMBER_NONE = 0          # a receiver, line or network number that the frame does not give
+ * 
+ * cdef inline uint32_t number_pack(uint32_t value, uint32_t digits) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     """A number of 1..6 hex digits and how many were sent, so that a reply can mirror them; never NUMBER_NONE."""
+ *     return (digits << 24 | value) + 1
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
+/* "codec/frame.pxd":29
+ *     return (digits << 24 | value) + 1
+ * 
+ * cdef inline uint32_t number_value(uint32_t number) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return (number - 1) & 0xFFFFFF
+ * 
+*/
+
+static CYTHON_INLINE uint32_t __pyx_f_5codec_5frame_number_value(uint32_t __pyx_v_number) {
+  uint32_t __pyx_r;
+
+  /* "codec/frame.pxd":30
+ * 
+ * cdef inline uint32_t number_value(uint32_t number) noexcept nogil:
+ *     return (number - 1) & 0xFFFFFF             # <<<<<<<<<<<<<<
+ * 
+ * cdef inline uint32_t number_digits(uint32_t number) noexcept nogil:
+*/
+  {
+
+    __pyx_r = ((__pyx_v_number - 1) & 0xFFFFFF);
+  }
+  goto __pyx_L0;
+
+  /* "codec/frame.pxd":29
+ *     return (digits << 24 | value) + 1
+ * 
+ * cdef inline uint32_t number_value(uint32_t number) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return (number - 1) & 0xFFFFFF
+ * 
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
+/* "codec/frame.pxd":32
+ *     return (number - 1) & 0xFFFFFF
+ * 
+ * cdef inline uint32_t number_digits(uint32_t number) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return (number - 1) >> 24
+ * 
+*/
+
+static CYTHON_INLINE uint32_t __pyx_f_5codec_5frame_number_digits(uint32_t __pyx_v_number) {
+  uint32_t __pyx_r;
+
+  /* "codec/frame.pxd":33
+ * 
+ * cdef inline uint32_t number_digits(uint32_t number) noexcept nogil:
+ *     return (number - 1) >> 24             # <<<<<<<<<<<<<<
+ * 
+ * cdef struct Span:            # of the frame, from its first byte
+*/
+  {
+
+    __pyx_r = ((__pyx_v_number - 1) >> 24);
+  }
+  goto __pyx_L0;
+
+  /* "codec/frame.pxd":32
+ *     return (number - 1) & 0xFFFFFF
+ * 
+ * cdef inline uint32_t number_digits(uint32_t number) noexcept nogil:             # <<<<<<<<<<<<<<
+ *     return (number - 1) >> 24
+ * 
+*/
+
+  /* function exit code */
+  __pyx_L0:;
+  return __pyx_r;
+}
+
 /* "engine/index.pxd":31
  *     uint32_t tag
  * 
@@ -20554,7 +20710,7 @@ static CYTHON_INLINE uint64_t __pyx_f_6engine_7siphash_siphash(struct __pyx_t_6e
   return __pyx_r;
 }
 
-/* "engine/paths.pxd":74
+/* "engine/paths.pxd":94
  * 
  * 
  * cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -20566,7 +20722,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
   uint32_t __pyx_t_1;
   uint8_t __pyx_t_2;
 
-  /* "engine/paths.pxd":75
+  /* "engine/paths.pxd":95
  * 
  * cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:
  *     memcpy(key.account, frame.account, ACCOUNT_BYTES_MAX)             # <<<<<<<<<<<<<<
@@ -20575,7 +20731,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 */
   (void)(memcpy(__pyx_v_key->account, __pyx_v_frame->account, __pyx_e_5codec_6limits_ACCOUNT_BYTES_MAX));
 
-  /* "engine/paths.pxd":76
+  /* "engine/paths.pxd":96
  * cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:
  *     memcpy(key.account, frame.account, ACCOUNT_BYTES_MAX)
  *     key.receiver = frame.receiver             # <<<<<<<<<<<<<<
@@ -20586,7 +20742,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 
   __pyx_v_key->receiver = __pyx_t_1;
 
-  /* "engine/paths.pxd":77
+  /* "engine/paths.pxd":97
  *     memcpy(key.account, frame.account, ACCOUNT_BYTES_MAX)
  *     key.receiver = frame.receiver
  *     key.line = frame.line             # <<<<<<<<<<<<<<
@@ -20597,7 +20753,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 
   __pyx_v_key->line = __pyx_t_1;
 
-  /* "engine/paths.pxd":78
+  /* "engine/paths.pxd":98
  *     key.receiver = frame.receiver
  *     key.line = frame.line
  *     key.network = frame.network             # <<<<<<<<<<<<<<
@@ -20608,7 +20764,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 
   __pyx_v_key->network = __pyx_t_1;
 
-  /* "engine/paths.pxd":79
+  /* "engine/paths.pxd":99
  *     key.line = frame.line
  *     key.network = frame.network
  *     key.listener = listener             # <<<<<<<<<<<<<<
@@ -20617,7 +20773,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 */
   __pyx_v_key->listener = __pyx_v_listener;
 
-  /* "engine/paths.pxd":80
+  /* "engine/paths.pxd":100
  *     key.network = frame.network
  *     key.listener = listener
  *     key.protocol = frame.protocol             # <<<<<<<<<<<<<<
@@ -20628,7 +20784,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 
   __pyx_v_key->protocol = __pyx_t_2;
 
-  /* "engine/paths.pxd":81
+  /* "engine/paths.pxd":101
  *     key.listener = listener
  *     key.protocol = frame.protocol
  *     key.account_size = frame.account_size             # <<<<<<<<<<<<<<
@@ -20639,7 +20795,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
 
   __pyx_v_key->account_size = __pyx_t_2;
 
-  /* "engine/paths.pxd":74
+  /* "engine/paths.pxd":94
  * 
  * 
  * cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -20650,7 +20806,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_key_of(struct __pyx_t_5cod
   /* function exit code */
 }
 
-/* "engine/paths.pxd":83
+/* "engine/paths.pxd":103
  *     key.account_size = frame.account_size
  * 
  * cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,             # <<<<<<<<<<<<<<
@@ -20664,7 +20820,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
   uint32_t __pyx_r;
   int __pyx_t_1;
 
-  /* "engine/paths.pxd":86
+  /* "engine/paths.pxd":106
  *                                const PathKey* key) noexcept nogil:
  *     """Return the number of the path with this key, or NO_PATH."""
  *     cdef Probe probe = index_first(by_key, siphash(hash_key, <const uint8_t*>key, sizeof(PathKey)))             # <<<<<<<<<<<<<<
@@ -20673,7 +20829,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
 */
   __pyx_v_probe = __pyx_f_6engine_5index_index_first(__pyx_v_by_key, __pyx_f_6engine_7siphash_siphash(__pyx_v_hash_key, ((uint8_t const *)__pyx_v_key), (sizeof(struct __pyx_t_6engine_5paths_PathKey))));
 
-  /* "engine/paths.pxd":88
+  /* "engine/paths.pxd":108
  *     cdef Probe probe = index_first(by_key, siphash(hash_key, <const uint8_t*>key, sizeof(PathKey)))
  *     cdef uint32_t number
  *     while True:             # <<<<<<<<<<<<<<
@@ -20682,7 +20838,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
 */
   while (1) {
 
-    /* "engine/paths.pxd":89
+    /* "engine/paths.pxd":109
  *     cdef uint32_t number
  *     while True:
  *         number = index_next(by_key, &probe)             # <<<<<<<<<<<<<<
@@ -20691,7 +20847,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
 */
     __pyx_v_number = __pyx_f_6engine_5index_index_next(__pyx_v_by_key, (&__pyx_v_probe));
 
-    /* "engine/paths.pxd":90
+    /* "engine/paths.pxd":110
  *     while True:
  *         number = index_next(by_key, &probe)
  *         if number == INDEX_NONE:             # <<<<<<<<<<<<<<
@@ -20703,7 +20859,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
     if (__pyx_t_1) {
 
 
-      /* "engine/paths.pxd":91
+      /* "engine/paths.pxd":111
  *         number = index_next(by_key, &probe)
  *         if number == INDEX_NONE:
  *             return NO_PATH             # <<<<<<<<<<<<<<
@@ -20716,7 +20872,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
       }
       goto __pyx_L0;
 
-      /* "engine/paths.pxd":90
+      /* "engine/paths.pxd":110
  *     while True:
  *         number = index_next(by_key, &probe)
  *         if number == INDEX_NONE:             # <<<<<<<<<<<<<<
@@ -20725,7 +20881,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
 */
     }
 
-    /* "engine/paths.pxd":92
+    /* "engine/paths.pxd":112
  *         if number == INDEX_NONE:
  *             return NO_PATH
  *         if memcmp(&path[number].key, key, sizeof(PathKey)) == 0:             # <<<<<<<<<<<<<<
@@ -20737,7 +20893,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
     if (__pyx_t_1) {
 
 
-      /* "engine/paths.pxd":93
+      /* "engine/paths.pxd":113
  *             return NO_PATH
  *         if memcmp(&path[number].key, key, sizeof(PathKey)) == 0:
  *             return number             # <<<<<<<<<<<<<<
@@ -20750,7 +20906,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
       }
       goto __pyx_L0;
 
-      /* "engine/paths.pxd":92
+      /* "engine/paths.pxd":112
  *         if number == INDEX_NONE:
  *             return NO_PATH
  *         if memcmp(&path[number].key, key, sizeof(PathKey)) == 0:             # <<<<<<<<<<<<<<
@@ -20760,7 +20916,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
     }
   }
 
-  /* "engine/paths.pxd":83
+  /* "engine/paths.pxd":103
  *     key.account_size = frame.account_size
  * 
  * cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,             # <<<<<<<<<<<<<<
@@ -20776,7 +20932,7 @@ static CYTHON_INLINE uint32_t __pyx_f_6engine_5paths_path_find(struct __pyx_t_6e
   return __pyx_r;
 }
 
-/* "engine/paths.pxd":95
+/* "engine/paths.pxd":115
  *             return number
  * 
  * cdef inline void path_touch(Path* path, int64_t heard_ms, int64_t seen_ms) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -20789,7 +20945,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
   int __pyx_t_1;
   uint32_t __pyx_t_2;
 
-  /* "engine/paths.pxd":97
+  /* "engine/paths.pxd":117
  * cdef inline void path_touch(Path* path, int64_t heard_ms, int64_t seen_ms) noexcept nogil:
  *     """Note that the path lives: one line of memory, no timer."""
  *     cdef int64_t silence = heard_ms - path.heard_ms             # <<<<<<<<<<<<<<
@@ -20798,7 +20954,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
 */
   __pyx_v_silence = (__pyx_v_heard_ms - __pyx_v_path->heard_ms);
 
-  /* "engine/paths.pxd":98
+  /* "engine/paths.pxd":118
  *     """Note that the path lives: one line of memory, no timer."""
  *     cdef int64_t silence = heard_ms - path.heard_ms
  *     if silence > path.silence_ms:             # <<<<<<<<<<<<<<
@@ -20810,7 +20966,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
   if (__pyx_t_1) {
 
 
-    /* "engine/paths.pxd":99
+    /* "engine/paths.pxd":119
  *     cdef int64_t silence = heard_ms - path.heard_ms
  *     if silence > path.silence_ms:
  *         path.silence_ms = <uint32_t>silence if silence <= SILENCE_MS_MAX else SILENCE_MS_MAX             # <<<<<<<<<<<<<<
@@ -20829,7 +20985,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
 
     __pyx_v_path->silence_ms = __pyx_t_2;
 
-    /* "engine/paths.pxd":98
+    /* "engine/paths.pxd":118
  *     """Note that the path lives: one line of memory, no timer."""
  *     cdef int64_t silence = heard_ms - path.heard_ms
  *     if silence > path.silence_ms:             # <<<<<<<<<<<<<<
@@ -20838,7 +20994,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
 */
   }
 
-  /* "engine/paths.pxd":100
+  /* "engine/paths.pxd":120
  *     if silence > path.silence_ms:
  *         path.silence_ms = <uint32_t>silence if silence <= SILENCE_MS_MAX else SILENCE_MS_MAX
  *     path.heard_ms = heard_ms             # <<<<<<<<<<<<<<
@@ -20847,7 +21003,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
 */
   __pyx_v_path->heard_ms = __pyx_v_heard_ms;
 
-  /* "engine/paths.pxd":101
+  /* "engine/paths.pxd":121
  *         path.silence_ms = <uint32_t>silence if silence <= SILENCE_MS_MAX else SILENCE_MS_MAX
  *     path.heard_ms = heard_ms
  *     path.seen_ms = seen_ms             # <<<<<<<<<<<<<<
@@ -20856,7 +21012,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
 */
   __pyx_v_path->seen_ms = __pyx_v_seen_ms;
 
-  /* "engine/paths.pxd":102
+  /* "engine/paths.pxd":122
  *     path.heard_ms = heard_ms
  *     path.seen_ms = seen_ms
  *     if path.frames != 0xFFFF:             # <<<<<<<<<<<<<<
@@ -20867,14 +21023,14 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
   if (__pyx_t_1) {
 
 
-    /* "engine/paths.pxd":103
+    /* "engine/paths.pxd":123
  *     path.seen_ms = seen_ms
  *     if path.frames != 0xFFFF:
  *         path.frames += 1             # <<<<<<<<<<<<<<
 */
     __pyx_v_path->frames = (__pyx_v_path->frames + 1);
 
-    /* "engine/paths.pxd":102
+    /* "engine/paths.pxd":122
  *     path.heard_ms = heard_ms
  *     path.seen_ms = seen_ms
  *     if path.frames != 0xFFFF:             # <<<<<<<<<<<<<<
@@ -20882,7 +21038,7 @@ static CYTHON_INLINE void __pyx_f_6engine_5paths_path_touch(struct __pyx_t_6engi
 */
   }
 
-  /* "engine/paths.pxd":95
+  /* "engine/paths.pxd":115
  *             return number
  * 
  * cdef inline void path_touch(Path* path, int64_t heard_ms, int64_t seen_ms) noexcept nogil:             # <<<<<<<<<<<<<<
@@ -24917,7 +25073,7 @@ static int __Pyx_modinit_Type_import_code(__pyx_mstatetype *__pyx_mstate) {
   __Pyx_ImportType_CheckSize_Warn_3_3_1); if (!__pyx_mstate->__pyx_ptype_5codec_5batch_Batch) __PYX_ERR(3, 111, __pyx_L1_error)
   if (unlikely(__Pyx_GetVtable(__pyx_mstate->__pyx_ptype_5codec_5batch_Batch, (void**)&__pyx_vtabptr_5codec_5batch_Batch) != 1)) __PYX_ERR(3, 111, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
-  __pyx_t_1 = PyImport_ImportModule("engine.paths"); if (unlikely(!__pyx_t_1)) __PYX_ERR(4, 47, __pyx_L1_error)
+  __pyx_t_1 = PyImport_ImportModule("engine.paths"); if (unlikely(!__pyx_t_1)) __PYX_ERR(4, 63, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
   __pyx_mstate->__pyx_ptype_6engine_5paths_PathTable = __Pyx_ImportType_3_3_1(__pyx_t_1, "engine.paths", "PathTable",
   #if defined(PYPY_VERSION_NUM) && PYPY_VERSION_NUM < 0x050B0000
@@ -24927,8 +25083,8 @@ static int __Pyx_modinit_Type_import_code(__pyx_mstatetype *__pyx_mstate) {
   #else
   sizeof(struct __pyx_obj_6engine_5paths_PathTable), __PYX_GET_STRUCT_ALIGNMENT_3_3_1(struct __pyx_obj_6engine_5paths_PathTable),
   #endif
-  __Pyx_ImportType_CheckSize_Warn_3_3_1); if (!__pyx_mstate->__pyx_ptype_6engine_5paths_PathTable) __PYX_ERR(4, 47, __pyx_L1_error)
-  if (unlikely(__Pyx_GetVtable(__pyx_mstate->__pyx_ptype_6engine_5paths_PathTable, (void**)&__pyx_vtabptr_6engine_5paths_PathTable) != 1)) __PYX_ERR(4, 47, __pyx_L1_error)
+  __Pyx_ImportType_CheckSize_Warn_3_3_1); if (!__pyx_mstate->__pyx_ptype_6engine_5paths_PathTable) __PYX_ERR(4, 63, __pyx_L1_error)
+  if (unlikely(__Pyx_GetVtable(__pyx_mstate->__pyx_ptype_6engine_5paths_PathTable, (void**)&__pyx_vtabptr_6engine_5paths_PathTable) != 1)) __PYX_ERR(4, 63, __pyx_L1_error)
   __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
   __pyx_t_1 = PyImport_ImportModule("engine.supervise.wheel"); if (unlikely(!__pyx_t_1)) __PYX_ERR(5, 36, __pyx_L1_error)
   __Pyx_GOTREF(__pyx_t_1);
