@@ -42,8 +42,8 @@ def test_help_version_and_what_is_no_command(capsys: pytest.CaptureFixture[str])
 
 
 def test_config_prints_what_serve_takes_and_imports_little(tmp_path: Path) -> None:
-    heavy = "asyncio aiohttp asyncpg uvloop hdrh cryptography loadgen engine.pipeline".split()
-    call = (f"import sys; from engine.command import main; code = main(); "
+    heavy = ["asyncio", "aiohttp", "asyncpg", "uvloop", "hdrh", "cryptography", "loadgen", "engine.pipeline"]
+    call = ("import sys; from engine.command import main; code = main(); "
             f"print([m for m in {heavy} if m in sys.modules], file=sys.stderr); sys.exit(code)")
     done = tocsin("config", "--http", "127.0.0.1:1", "--set", "journal.keep=30d", call=call,
                   environment={"TOCSIN_DATA": "/elsewhere"})

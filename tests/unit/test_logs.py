@@ -30,7 +30,8 @@ def start() -> Iterator[Start]:
 
 def test_a_line_of_text(start: Start) -> None:
     stream, _, _ = start("text")
-    logging.getLogger("engine.store").warning("lost the %s", "database", extra={"host": "db 1", "after_ms": 12, "by": ""})
+    about = {"host": "db 1", "after_ms": 12, "by": ""}
+    logging.getLogger("engine.store").warning("lost the %s", "database", extra=about)
     logging.getLogger("engine.store").debug("not at this level")
     stamp, rest = stream.getvalue().split(" ", 1)
     assert len(stamp) == len("2026-01-01T00:00:00.000Z") and stamp.endswith("Z")
