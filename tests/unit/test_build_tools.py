@@ -19,7 +19,8 @@ SCRIPT = Path(__file__).parents[2] / "deploy" / "check-build-tools"
     ({"gcc": None, "python3": ""}, "", "missing: apt-get install libc6-dev"),
     ({"gcc": ""}, "", "missing: apt-get install python3 python3-venv python3-dev (Python 3.11 or newer)"),
 ])
-def test_what_is_missing_is_one_line(tmp_path: Path, machine: dict[str, str | None], printed: str, missing: str) -> None:
+def test_what_is_missing_is_one_line(tmp_path: Path, machine: dict[str, str | None], printed: str,
+                                     missing: str) -> None:
     for name, says in machine.items():
         program = tmp_path / name
         program.write_text("#!/bin/sh\nexit 1\n" if says is None else f"#!/bin/sh\nprintf '{says}'\n")
