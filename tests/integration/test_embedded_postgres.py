@@ -206,3 +206,11 @@ def test_without_root_nothing_is_demoted(tmp_path: Path, monkeypatch: pytest.Mon
     found = binaries.find()
     assert found is not None
     assert choose_demotion(found, tmp_path) is Demotion.NONE
+
+
+async def test_a_program_that_cannot_run_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = binaries.Binaries(tmp_path / "initdb", tmp_path / "postgres")
+    monkeypatch.setattr(embedded, "find", lambda: broken)
+    monkeypatch.setattr(embedded, "choose_demotion", lambda *_: Demotion.NONE)
+    with pytest.raises(EmbeddedPostgresError, match="^cannot run .*/initdb: .*$"):
+        await EmbeddedPostgres(tmp_path / "postgres-data", Clock()).start()
