@@ -143,9 +143,9 @@ class Journal:
 
     async def _append(self, payload: bytes, rows: int, urgent: bool) -> Span:
         started_ns = self._clock.monotonic_ns()
-        await self._log.make_room(len(payload), self._deletable())
         self._appends += 1
-        entry = await self._log.append(payload, rows, self._boot << 32 | self._appends, urgent=urgent)
+        entry = await self._log.append(payload, rows, self._boot << 32 | self._appends, urgent=urgent,
+                                       upto=self._deletable())
         self._log.prepare()
         seconds = (self._clock.monotonic_ns() - started_ns) / SECOND_NS
         for hook in self.on_flush:

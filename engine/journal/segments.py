@@ -87,16 +87,18 @@ class SegmentLog:
 
     # -- appending
 
-    async def append(self, payload: bytes, rows: int, mark: int, *, urgent: bool = False) -> Entry:
+    async def append(self, payload: bytes, rows: int, mark: int, *, urgent: bool = False, upto: int = -1) -> Entry:
         """Append durably under the next numbers; one at a time.
 
         urgent  may use the reserve
+        upto    segments of numbers up to it may be deleted to make room
         Raises  Full, Unavailable: the rows are not taken, and the numbers not given again if they may be on the disk
         """
         assert not self._appending, "one append at a time"
         assert rows > 0 and not self._closed
         self._appending = True
         try:
+            await self._make_room(entry_bytes(len(payload)), upto)
             file = await self._place(entry_bytes(len(payload)), urgent)
             entry = Entry(self.next, rows, mark, self._newest.last, payload)
             offset, data = self._encode(entry)
@@ -147,6 +149,7 @@ class SegmentLog:
             await self.disk.sync_names()
         except BaseException:
             self._sync_failed = True
+            log.error("%s could not be flushed after number %d; restart the engine", self._prefix, self.synced)
             raise
         finally:
             for file in closed:
@@ -315,13 +318,10 @@ class SegmentLog:
         if self._file is None or newest.end * 2 > newest.size:
             self._space.prepare_spare(segment_name(self._prefix, newest.header.ordinal + 1))
 
-    async def make_room(self, payload_bytes: int, upto: int) -> None:
-        """Delete the oldest segments up to `upto`, where a segment for this payload needs their place."""
-        size = entry_bytes(payload_bytes)
+    async def _make_room(self, size: int, upto: int) -> None:
+        """Delete the oldest segments up to `upto`, where a segment for an entry of this size needs their place."""
         if not self._fits(size, urgent=False):
-            missing = self._space.wants(size + SEGMENT_HEADER_BYTES)
-            if missing:
-                await self.trim(upto, bytes_max=self.bytes_used - missing)
+            await self.trim(upto, bytes_max=self._space.bytes_for(size + SEGMENT_HEADER_BYTES))
 
     async def trim(self, upto: int, *, bytes_max: int | None = None, keep_ns: int | None = None) -> int:
         """Delete whole segments, oldest first, of numbers up to `upto`; return how many.
