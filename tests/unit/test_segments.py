@@ -153,7 +153,7 @@ async def test_an_entry_in_a_payload_is_no_entry():
     await fill(other, 20, size=200)  # segment 2 of the same log has another seed
     await other.append(raw, 1, 0)
     file = other.disk.files[other.segments[-1].file]
-    file.seen[other.segments[-1].end - 1 - 16] ^= 1
+    file.seen[other.segments[-1].end - entry_bytes(len(raw)) + 4] ^= 1  # the entry itself, not what it carries
     last = other.last
     again = await open_log(other.disk.killed(), segment_bytes=4096)
     assert again.last == last - 1
