@@ -55,6 +55,7 @@ class Space:
         self._segments = segments
         self._reserve = f"{prefix}.reserve"
         self._reserve_bytes = 0  # really set aside
+        self._reserve_sought = False
         self._spare: tuple[str, File, int] | None = None
         self._making: asyncio.Task[None] | None = None
         self._orphan: str | None = None  # a file with unknown content; it goes before its name is used again
@@ -102,12 +103,13 @@ class Space:
         size = self._settings.reserve_bytes
         if self._reserve_bytes == size:
             return True
-        if self._reserve in self._disk.list():
+        if not self._reserve_sought and self._reserve in self._disk.list():
             self._reserve_bytes = self._disk.size(self._reserve)
             if self._reserve_bytes == size:
                 return True
             await self._disk.remove(self._reserve)  # of another size: the settings changed
             self._reserve_bytes = 0
+        self._reserve_sought = True
         if self._allowed(urgent=True) < size or self._disk.free_bytes() < size:
             return False
         try:

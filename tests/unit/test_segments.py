@@ -264,6 +264,18 @@ async def test_trim_by_age_and_never_beyond_upto():
     assert len(log.segments) == 1
 
 
+async def test_a_segment_that_cannot_be_deleted_stays_the_oldest():
+    log = await open_log(MemoryDisk())
+    entries = await fill(log, 40)
+    log.disk.on_call = failing("remove", Unavailable("no"))
+    with pytest.raises(Unavailable):
+        await log.trim(log.last, bytes_max=2048)
+    assert await content(log) == entries
+    both = await asyncio.gather(log.trim(log.last, bytes_max=2048), log.trim(log.last, bytes_max=1024))
+    assert min(both) > 0 and len(log.segments) == 1
+    assert (await open_log(log.disk.killed())).first_kept == log.first_kept
+
+
 async def test_seek_finds_the_entry_that_holds_a_mark():
     log = await open_log(MemoryDisk(), memory_bytes=300)
     entries = []
