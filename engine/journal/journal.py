@@ -143,9 +143,9 @@ class Journal:
 
     async def _append(self, payload: bytes, rows: int, urgent: bool) -> Span:
         started_ns = self._clock.monotonic_ns()
-        await self._log.make_room(len(payload), self._deletable())
         self._appends += 1
-        entry = await self._log.append(payload, rows, self._boot << 32 | self._appends, urgent=urgent)
+        entry = await self._log.append(payload, rows, self._boot << 32 | self._appends, urgent=urgent,
+                                       upto=self.deletable())
         self._log.prepare()
         seconds = (self._clock.monotonic_ns() - started_ns) / SECOND_NS
         for hook in self.on_flush:
@@ -217,12 +217,12 @@ class Journal:
         """
         self._upto = upto
         space = self._settings.space()
-        return await self._log.trim(self._deletable(), bytes_max=space.bytes_max_normal,
+        return await self._log.trim(self.deletable(), bytes_max=space.bytes_max_normal,
                                     keep_ns=self._settings.keep_seconds * SECOND_NS)
 
     def room(self) -> Room:
         """Say what may still be appended."""
-        return self._log.room(self._deletable())
+        return self._log.room(self.deletable())
 
     def stat(self) -> dict[str, int | str]:
         """Return figures for the status page and the metrics."""
@@ -240,8 +240,8 @@ class Journal:
             log.warning("the last positions could not be written: %s", error)
         await self._log.close()
 
-    def _deletable(self) -> int:
-        """Return the number up to which nobody needs anything."""
+    def deletable(self) -> int:
+        """Return up to where no consumer and no kept snapshot needs anything; the outcome log is trimmed by it too."""
         written = self._consumers.written
         needs = [self._upto, *written.values()]
         needs += [-1 for consumer in self._settings.consumers if consumer not in written]

@@ -59,6 +59,7 @@ class SegmentLog:
         self._unsynced: list[File] = []  # closed segments that `sync` still has to flush
         self._sync_failed = False
         self._appending = False
+        self._trimming = asyncio.Lock()
         self._grown = asyncio.Event()
         self._closed = False
 
@@ -87,16 +88,18 @@ class SegmentLog:
 
     # -- appending
 
-    async def append(self, payload: bytes, rows: int, mark: int, *, urgent: bool = False) -> Entry:
+    async def append(self, payload: bytes, rows: int, mark: int, *, urgent: bool = False, upto: int = -1) -> Entry:
         """Append durably under the next numbers; one at a time.
 
         urgent  may use the reserve
+        upto    segments of numbers up to it may be deleted to make room
         Raises  Full, Unavailable: the rows are not taken, and the numbers not given again if they may be on the disk
         """
         assert not self._appending, "one append at a time"
         assert rows > 0 and not self._closed
         self._appending = True
         try:
+            await self._make_room(entry_bytes(len(payload)), upto)
             file = await self._place(entry_bytes(len(payload)), urgent)
             entry = Entry(self.next, rows, mark, self._newest.last, payload)
             offset, data = self._encode(entry)
@@ -147,6 +150,7 @@ class SegmentLog:
             await self.disk.sync_names()
         except BaseException:
             self._sync_failed = True
+            log.error("%s could not be flushed after number %d; restart the engine", self._prefix, self.synced)
             raise
         finally:
             for file in closed:
@@ -315,13 +319,13 @@ class SegmentLog:
         if self._file is None or newest.end * 2 > newest.size:
             self._space.prepare_spare(segment_name(self._prefix, newest.header.ordinal + 1))
 
-    async def make_room(self, payload_bytes: int, upto: int) -> None:
-        """Delete the oldest segments up to `upto`, where a segment for this payload needs their place."""
-        size = entry_bytes(payload_bytes)
+    async def _make_room(self, size: int, upto: int) -> None:
+        """Delete the oldest segments up to `upto`, where a segment for an entry of this size needs their place."""
         if not self._fits(size, urgent=False):
-            missing = self._space.wants(size + SEGMENT_HEADER_BYTES)
-            if missing:
-                await self.trim(upto, bytes_max=self.bytes_used - missing)
+            try:
+                await self.trim(upto, bytes_max=self._space.bytes_for(size + SEGMENT_HEADER_BYTES))
+            except Unavailable as error:  # whether there is room all the same is seen when it is taken
+                log.warning("an old segment could not be deleted: %s", error)
 
     async def trim(self, upto: int, *, bytes_max: int | None = None, keep_ns: int | None = None) -> int:
         """Delete whole segments, oldest first, of numbers up to `upto`; return how many.
@@ -330,16 +334,25 @@ class SegmentLog:
         Raises  Unavailable
         """
         count, now_ns = 0, self._clock.wall_ns()
-        while len(self.segments) > 1 and self.segments[0].last <= upto:
-            old = keep_ns is not None and now_ns - self.segments[1].header.created_ns > keep_ns
-            if not old and (bytes_max is None or self.bytes_used <= bytes_max):
-                break
-            name = self.segments.pop(0).file
-            count += 1
-            await self.disk.remove(name)
-        if await self._space.prepare_reserve():
-            self._newest.reserve = False
+        async with self._trimming:
+            while len(self.segments) > 1 and self.segments[0].last <= upto:
+                old = keep_ns is not None and now_ns - self.segments[1].header.created_ns > keep_ns
+                if not old and (bytes_max is None or self.bytes_used <= bytes_max):
+                    break
+                await self._remove_oldest()
+                count += 1
+            if await self._space.prepare_reserve():
+                self._newest.reserve = False
         return count
+
+    async def _remove_oldest(self) -> None:
+        """Delete the oldest segment; if that fails it stays the oldest, so that never one in the middle is missing."""
+        segment = self.segments.pop(0)
+        try:
+            await self.disk.remove(segment.file)
+        except BaseException:
+            self.segments.insert(0, segment)
+            raise
 
     async def close(self) -> None:
         """Let the readers end; close the files. Nothing is flushed that `sync` did not flush."""

@@ -54,6 +54,8 @@ class Space:
         self._settings = settings
         self._segments = segments
         self._reserve = f"{prefix}.reserve"
+        self._reserve_bytes = 0  # really set aside
+        self._reserve_sought = False
         self._spare: tuple[str, File, int] | None = None
         self._making: asyncio.Task[None] | None = None
         self._orphan: str | None = None  # a file with unknown content; it goes before its name is used again
@@ -62,11 +64,6 @@ class Space:
     def bytes_used(self) -> int:
         """All segments, the spare one included; not the reserve."""
         return sum(segment.size for segment in self._segments()) + self._spare_bytes
-
-    @property
-    def reserve_bytes(self) -> int:
-        """The bytes of the reserve that are really set aside."""
-        return self._disk.size(self._reserve) if self._reserve in self._disk.list() else 0
 
     @property
     def _spare_bytes(self) -> int:
@@ -94,26 +91,33 @@ class Space:
             return Room.FULL
         return Room.LOW if left < self._settings.low_bytes else Room.OK
 
-    def wants(self, need: int) -> int:
-        """Return how many bytes are missing to make a segment for `need` bytes; 0 when it can be made."""
-        if self._spare is not None or self._settings.bytes_max is None:
-            return 0
-        return max(0, max(need, self._settings.segment_bytes) - self._allowed(urgent=False))
+    def bytes_for(self, need: int) -> int:
+        """Return how much the segments may take at most so that one for `need` bytes can be made beside them."""
+        size = 0 if self._spare is not None else max(need, self._settings.segment_bytes)
+        by_disk = self.bytes_used + self._disk.free_bytes() - size
+        limit = self._settings.bytes_max_normal
+        return by_disk if limit is None else min(by_disk, limit - size)
 
     async def prepare_reserve(self) -> bool:
         """Set the reserve aside if it is not and there is room for it; return whether it is there."""
         size = self._settings.reserve_bytes
-        if size == 0 or self.reserve_bytes == size:
+        if self._reserve_bytes == size:
             return True
-        if self._allowed(urgent=True) < size:
+        if not self._reserve_sought and self._reserve in self._disk.list():
+            self._reserve_bytes = self._disk.size(self._reserve)
+            if self._reserve_bytes == size:
+                return True
+            await self._disk.remove(self._reserve)  # of another size: the settings changed
+            self._reserve_bytes = 0
+        self._reserve_sought = True
+        if self._allowed(urgent=True) < size or self._disk.free_bytes() < size:
             return False
         try:
-            if self._reserve in self._disk.list():
-                await self._disk.remove(self._reserve)
             (await self._disk.create(self._reserve, size)).close()
         except JournalError as error:
             log.warning("no space could be set aside for urgent entries: %s", error)
             return False
+        self._reserve_bytes = size
         return True
 
     def prepare_spare(self, file: str) -> None:
@@ -163,10 +167,11 @@ class Space:
         except Full:
             if not urgent:
                 raise
-        if self.reserve_bytes >= need:
+        if self._reserve_bytes >= need:
+            size, self._reserve_bytes = self._reserve_bytes, 0
             await self._disk.rename(self._reserve, name)
             log.error("urgent entries now use the space that was set aside for them")
-            return self._disk.open(name), self._disk.size(name), True
+            return self._disk.open(name), size, True
         if need > self._allowed(urgent=True):
             raise Full("the journal's limit is reached, its reserve too")
         return await self._disk.create(name, need), need, False
