@@ -1,12 +1,12 @@
 # One event as a CloudEvent inside a Server-Sent Events block, written into the arena of an outcome.
 #
 #   id: 1767225600000001
-#   data: {"specversion":"1.0","id":"1767225600000001","source":"tocsin","type":"io.tocsin.alarm.raised", ...,"data":{...}}
+#   data: {"specversion":"1.0","id":"1767225600000001","type":"io.tocsin.alarm.raised", ... ,"data":{ ... }}
 #   (empty line)
 #
-# In `data`, class, verification, priority, revision and count are the alarm's, so that a subscriber who asks for one class
-# sees an alarm from its beginning to its end; signal_class, condition, state, point, native and both times are those of
-# the signal behind the event.
+# In `data`, class, verification, priority, revision and count are the alarm's, so that a subscriber who asks for one
+# class also sees how its alarms end; signal_class, condition, state, point, native and both times are those of the
+# signal behind the event.
 #
 # An event that is not durable has no number: no id line, no sequence, and an id made from the row.
 

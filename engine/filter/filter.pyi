@@ -7,8 +7,8 @@ class Filter:
     source      the `source` of every CloudEvent, a URI reference, 1..256 bytes of UTF-8
     security    whether security signals make alarms
     medical     whether medical signals make alarms
-    alarms_max  open alarms that are kept, 0..2^30; beyond, alarms are forwarded without being kept. Some 225 bytes each,
-                taken as they are used
+    alarms_max  open alarms that are kept, 0..2^30; beyond, alarms are forwarded without being kept. Some 225 bytes
+                each, taken as they are used
     hash_key    16 random bytes; nothing that shows depends on them
     Raises      ValueError on a value out of range, MemoryError
     """

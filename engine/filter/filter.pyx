@@ -1,4 +1,4 @@
-"""FILTER: judges signals, keeps alarms, numbers events. The picture stands in `filter.pxd`, the rules in `rules.pxd`."""
+"""FILTER: judges signals, keeps alarms, numbers events. The picture stands in `filter.pxd`."""
 cimport cython
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -82,7 +82,7 @@ cdef class Filter:
         self.next_event = next_event
         self.alarms_max = <uint32_t>alarms_max
         self.hash_key = hash_key
-        self.outcome = Outcome()
+        self.outcome = Outcome(1, 1, 1)      # real memory also for the first empty batch
         alarms_create(&self.alarms, self.alarms_max, items_max(alarms_max), hash_key)
 
     def __dealloc__(self):

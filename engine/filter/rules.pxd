@@ -47,7 +47,7 @@ cdef struct Choice:              # what the configuration chooses
 
 
 cdef inline Rule rule_of(const Choice* choice, uint8_t signal_class, uint8_t state, uint16_t condition) noexcept nogil:
-    """The rule that a signal falls under. RULE_RESTORE is a question yet: whether anything fits is the alarm's to say."""
+    """The rule that a signal falls under. RULE_RESTORE is still a question: whether anything fits, the alarm says."""
     cdef bint chosen
     if signal_class == CLASS_FIRE or signal_class == CLASS_GAS or signal_class == CLASS_PREALARM:
         # Whatever is not a restore raises, also a state we cannot read: a fire is never dropped for its form.

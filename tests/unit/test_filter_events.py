@@ -3,12 +3,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from codec.batch import Batch
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, STATE_TEXT, SignalClass
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CONTRACT = {"alarm_id", "signal_id", "protocol", "account", "facility", "area", "class", "condition", "state", "point",
             "verification", "priority", "revision", "count", "occurred_at", "received_at", "durable", "native", "realm",
@@ -111,7 +112,8 @@ def test_a_text_beyond_the_limits_is_cut_and_still_json() -> None:
 def test_update_and_clear_carry_the_life_of_the_alarm() -> None:
     batch = Batch(4, 4096)
     for second, (state, point) in enumerate([(1, "1"), (1, "2"), (2, "1"), (2, "2")]):
-        assert batch.add(protocol=1, account="0123", signal_class=1, state=state, point=point, received_ns=second * 10**9)
+        assert batch.add(protocol=1, account="0123", signal_class=1, state=state, point=point,
+                         received_ns=second * 10**9)
     outcome = Outcome.view(filter_of().apply(500, batch))
     inside = [json.loads(outcome.event(index)["json"]) for index in range(outcome.events_in)]  # type: ignore[arg-type]
     assert [m["type"].rpartition(".")[2] for m in inside] == ["raised", "updated", "updated", "cleared"]

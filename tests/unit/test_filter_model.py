@@ -3,16 +3,17 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from codec.batch import Batch
 from codec.words import CLASS_TEXT, Condition, Flag, RowKind, SignalClass, State
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 FIRST = 1_767_225_600_000_000
-RANK = {SignalClass.CLASS_FIRE: 2, SignalClass.CLASS_GAS: 3, SignalClass.CLASS_PREALARM: 4, SignalClass.CLASS_MEDICAL: 5,
-        SignalClass.CLASS_SECURITY: 6}
+RANK = {SignalClass.CLASS_FIRE: 2, SignalClass.CLASS_GAS: 3, SignalClass.CLASS_PREALARM: 4,
+        SignalClass.CLASS_MEDICAL: 5, SignalClass.CLASS_SECURITY: 6}
 TRUTH = ["none", "late", "unconfirmed", "confirmed"]
 SURE = (Condition.CONDITION_MANUAL_CALL_POINT, Condition.CONDITION_WATERFLOW, Condition.CONDITION_FIRE_CONFIRMED)
 Signal = dict[str, Any]
@@ -62,7 +63,8 @@ class Model:
             signal_class == SignalClass.CLASS_SECURITY and not self.security)
         if row["state"] == State.STATE_CLEARED:
             place = self.places.get(key)
-            gone = [item for item in place.items if item[0] == signal_class and row["point"] in ("", item[1])] if place else []
+            items = place.items if place else {}
+            gone = [item for item in items if item[0] == signal_class and row["point"] in ("", item[1])]
             if not place or not gone:
                 return "suppress", "class_off" if off else "no_alarm_open", None
             for item in gone:
@@ -129,8 +131,8 @@ def test_the_filter_does_what_the_model_does(rows: list[Signal], security: bool,
     verdicts, events = told(subject.apply(FIRST, batch_of(rows, FIRST)), FIRST)
     expected = [model.judge(FIRST + index, row) for index, row in enumerate(rows)]
     assert [(v["verdict"], v["reason"]) for v in verdicts] == [e[:2] for e in expected]
-    found = [(e["number"], e["type"], e["alarm"], e["class"], e["verification"], e["priority"], e["revision"], e["count"])
-             for e in events]
+    keys = ("number", "type", "alarm", "class", "verification", "priority", "revision", "count")
+    found = [tuple(event[key] for key in keys) for event in events]
     assert found == [e[2] for e in expected if e[2]]
     subject.check()
     assert subject.next_event == model.next_event

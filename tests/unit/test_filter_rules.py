@@ -2,6 +2,7 @@
 from typing import Any
 
 import pytest
+
 from codec.batch import Batch
 from codec.words import CLASS_TEXT, Condition, Flag, RowKind, SignalClass, State
 from engine.filter.filter import Filter
@@ -23,7 +24,8 @@ class Desk:
         self.filter = Filter(next_event=1001, hash_key=bytes(16), **settings)
         self.signal = 1000
 
-    def give(self, signal_class: int, state: int, condition: int = 0, point: str = "003", **row: Any) -> tuple[Any, Any]:
+    def give(self, signal_class: int, state: int, condition: int = 0, point: str = "003",
+             **row: Any) -> tuple[Any, Any]:
         batch = Batch(1, 4096)
         assert batch.add(**{"protocol": 1, "account": "0123", "received_ns": self.signal * 10**9, **row},
                          signal_class=signal_class, state=state, condition=condition, point=point)

@@ -2,6 +2,7 @@
 import json
 
 import pytest
+
 from codec.batch import Batch
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
@@ -17,8 +18,8 @@ def filled(alarms: int, alarms_max: int = 100000) -> Filter:
         batch = Batch(16384, 1 << 20)
         for account in range(first, min(first + 1000, alarms)):
             for point in range(67 if account == 7 else 1 + account % 3):
-                batch.add(protocol=1, account=f"{account:06}", point=f"{point:03}", signal_class=1, condition=2, state=1,
-                          received_ns=account)
+                batch.add(protocol=1, account=f"{account:06}", point=f"{point:03}", signal_class=1, condition=2,
+                          state=1, received_ns=account)
         for account in range(first + -first % 3, min(first + 1000, alarms), 3):
             batch.add(protocol=1, account=f"{account:06}", signal_class=1, state=2)
         subject.apply(number, batch)

@@ -3,9 +3,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from codec.json_text import number, string, time
 from hypothesis import given
 from hypothesis import strategies as st
+
+from codec.json_text import number, string, time
 
 
 @given(st.text())
@@ -29,8 +30,8 @@ def test_each_ascii_byte(byte: int) -> None:
 
 
 @pytest.mark.parametrize("raw", [
-    b"\xc0\x80", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xed\xa0\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80",
-    b"\xff", b"\x80", b"\xe2\x82", b"\xf0\x9f\x94", b"\xe2\x28\xa1"])
+    b"\xc0\x80", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xed\xa0\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80",
+    b"\xf5\x80\x80\x80", b"\xff", b"\x80", b"\xe2\x82", b"\xf0\x9f\x94", b"\xe2\x28\xa1"])
 def test_what_is_no_utf8_is_replaced(raw: bytes) -> None:
     decoded = json.loads(string(b"a" + raw + b"z"))
     assert decoded[0] == "a"
