@@ -2426,7 +2426,7 @@ enum  {
 };
 
 /* "engine/supervise/wheel.pxd":32
- *     SLOTS_VISITED_MAX = 65536    # empty slots that one advance() may walk over: some 0.1 ms
+ *     SLOTS_VISITED_MAX = 65536    # empty slots that one advance() may walk over: some 0.3 ms
  * 
  * cdef struct Link:                # 8 bytes, so that an id's own link is one cache line             # <<<<<<<<<<<<<<
  *     uint32_t next

@@ -34,7 +34,8 @@ class PathTable:
     def retract(self, batch: Batch) -> None:
         """Take back what the rows of a batch that could not be journalled had changed in advance."""
     def save(self) -> Iterator[bytes]:
-        """Yield the table in chunks; frames may touch paths meanwhile."""
+        """Return the table in chunks, to be drawn on any thread; frames may touch paths meanwhile."""
+    def chunks(self, count: int, head: bytes) -> Iterator[bytes]: ...
     def load(self, saved: bytes) -> None:
         """Fill an empty table. Raises ValueError when the bytes are no table or do not fit."""
     def check(self) -> None:

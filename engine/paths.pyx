@@ -24,9 +24,17 @@ SNAPSHOT_CHUNK_PATHS = 65536
 
 
 cdef char protocol_name[PROTOCOL_COUNT][16]
-for _number, _name in PROTOCOL_TEXT.items():
-    _bytes = _name.encode()
-    memcpy(protocol_name[<int>_number], PyBytes_AS_STRING(_bytes), len(_bytes) + 1)
+
+
+cdef int fill_protocols() except -1:
+    cdef bytes text
+    for number, name in PROTOCOL_TEXT.items():
+        text = name.encode()
+        memcpy(protocol_name[<int>number], PyBytes_AS_STRING(text), len(text) + 1)
+    return 0
+
+
+fill_protocols()
 
 
 cdef int write_number(char* out, const char* letter, uint32_t number) noexcept nogil:
@@ -296,10 +304,13 @@ cdef class PathTable:
         return 0
 
     def save(self):
-        """Yield the table as bytes in chunks. Frames may touch paths meanwhile; each record is whole."""
-        cdef uint32_t at = 0, size, count = self.count
+        # The extent is read now, on the caller's thread: a record that is being added later is not in it.
         listeners = "\n".join(f"{name}\t{realm}" for name, realm in self.listeners).encode()
-        yield struct.pack("<II", count, len(listeners)) + listeners
+        return self.chunks(self.count, struct.pack("<II", self.count, len(listeners)) + listeners)
+
+    def chunks(self, uint32_t count, bytes head):
+        cdef uint32_t at = 0, size
+        yield head
         while at < count:
             size = min(SNAPSHOT_CHUNK_PATHS, count - at)
             yield PyBytes_FromStringAndSize(<char*>(self.path + at), size * sizeof(Path))

@@ -14,9 +14,17 @@ cdef enum:
     NUMBER_BYTES_MAX = 8
 
 cdef char STATE_TEXT[PATH_STATE_COUNT][16]
-for _state, _text in PATH_STATE_TEXT.items():
-    _bytes = _text.encode()
-    snprintf(STATE_TEXT[<int>_state], 16, b"%s", <const char*>_bytes)
+
+
+cdef int fill_states() except -1:
+    cdef bytes text
+    for state, name in PATH_STATE_TEXT.items():
+        text = name.encode()
+        snprintf(STATE_TEXT[<int>state], 16, b"%s", <const char*>text)
+    return 0
+
+
+fill_states()
 
 
 cdef Span span_of(const char* text) noexcept nogil:

@@ -1,0 +1,420 @@
+"""The pipeline: the only place that knows all stages. Bytes go one way.
+
+      transmitters
+          │ bytes
+       LISTEN      engine/listen        sockets, replies, order, limits; decodes by codec/
+          │ rows
+       ADMIT       engine/admit         what is new; it is the intake that LISTEN and SUPERVISE fill
+          │ Batch
+       JOURNAL     engine/journal       append, flush  ──► replies up to what is durable leave
+          │ Batch + number
+       FILTER      engine/filter        verdicts, alarms, numbered events  ──► outcome log
+          ├──► STORE       engine/store      rows into PostgreSQL, by position
+          └──► FORWARD     engine/forward    events to subscribers, by number
+       SUPERVISE   engine/supervise     silent paths, into the intake like any signal
+       OPERATE     engine/operate       HTTP: metrics, health, API, stream, console
+
+Control is Python, once a batch; data is C, once a row. One append is awaited at a time and rows gather meanwhile:
+that is the group commit. STORE and FORWARD read the logs at their own pace; nothing waits for them.
+"""
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket as sockets
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from codec.batch import Batch
+from codec.words import PROTOCOL_TEXT
+from engine.admit.admit import Admit
+from engine.clock import SECOND_NS, Clock
+from engine.config import Config, Listener
+from engine.filter.filter import Filter
+from engine.filter.outcome import Outcome
+from engine.forward.hub import Forward, ForwardLimits
+from engine.heartbeats import HeartbeatLog
+from engine.histogram import Histogram
+from engine.journal.errors import JournalError
+from engine.journal.journal import Journal, JournalSettings, Lease, Span
+from engine.journal.real_disk import RealDisk
+from engine.journal.segments import LogStart, SegmentLog
+from engine.journal.space import Room, SpaceSettings
+from engine.listen.enrolment import Enrolment
+from engine.listen.receiver import Receiver
+from engine.listen.refused import RefusedFrames
+from engine.listen.sockets import open_sockets
+from engine.listen.tcp import TcpListener
+from engine.listen.udp import UdpListener
+from engine.operate.access import holders_of
+from engine.operate.lag import LagSampler
+from engine.operate.server import Operate
+from engine.paths import PathTable
+from engine.readings import bind_readings
+from engine.sources import LoggedEvents, StoredRows
+from engine.store.embedded import EmbeddedPostgres
+from engine.store.keeping import PathKeeper
+from engine.store.queries import Queries
+from engine.store.settings import StoreSettings
+from engine.store.writer import Store
+from engine.supervise.listening import ListeningClock
+from engine.supervise.supervisor import Supervisor
+from engine.supervise.wheel import Wheel
+from engine.view import View
+
+log = logging.getLogger("engine.pipeline")
+MS = 1_000_000
+SNAPSHOT = "engine"
+URGENCY_OF_ROOM = {Room.OK: 0, Room.LOW: 1, Room.FULL: 2}
+HEARTBEAT_LOG_ROWS = 1 << 20
+
+
+class Pipeline:
+    """One engine: `open` recovers and binds, `run` serves until `stop`, `close` leaves everything in order."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.data = Path(config.data)
+        self.stopping = asyncio.Event()
+        self.rows_waiting = asyncio.Event()
+        self.journal_trouble = ""           # why the last append failed; empty while all is well
+        self.snapshot_ns = 0                # wall clock of the last snapshot
+        self.bound: list[tuple[Listener, tuple[str, int]]] = []
+        self.udp: list[UdpListener] = []
+        self.tcp: list[TcpListener] = []
+        self.servers: list[asyncio.Server] = []
+        self.to_reply = {kind: Histogram() for kind in ("heartbeat", "signal")}
+        self.to_durable = Histogram()
+        self.flushes = Histogram()
+        self.postgres: EmbeddedPostgres | None = None
+
+    # -- from nothing to serving
+
+    async def open(self) -> None:
+        """Start what must be there, in the order of the flow. Raises JournalError, OSError, EmbeddedPostgresError."""
+        self.data.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if not self.config.database:
+            self.postgres = EmbeddedPostgres(self.data / "postgresql", self.clock)
+        database = asyncio.ensure_future(self.postgres.start() if self.postgres else asyncio.sleep(0))
+        try:
+            self.disk = RealDisk(self.data / "journal")
+            self.journal = await Journal.open(self.disk, self.clock, self.journal_settings())
+            self.journal.on_flush.append(lambda seconds, *_: self.flushes.add(int(seconds * SECOND_NS)))
+            await self.recover()
+            self.build_readers()
+            await self.listen()
+            await database
+        except BaseException:
+            database.cancel()
+            raise
+
+    def journal_settings(self) -> JournalSettings:
+        journal = self.config.journal
+        return JournalSettings(segment_bytes=journal.segment_bytes, bytes_max=journal.bytes_max,
+                               keep_seconds=journal.keep_ns // SECOND_NS, reserve_part=journal.reserve)
+
+    async def recover(self) -> None:
+        """Build the stages from the last snapshot and the journal after it; the database is not asked."""
+        config, journal = self.config, self.journal
+        key = secrets.token_bytes(16)
+        self.lease: Lease = await anext(journal.acquire())
+        snapshot = await journal.load(self.lease, SNAPSHOT)
+        sections = snapshot.sections if snapshot else {}
+        at = snapshot.at if snapshot else 0
+        self.paths = PathTable(config.paths.max, key)
+        self.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
+                           config.admit.window_ns, key)
+        self.filter = Filter(journal.first + 1, security=config.filter.security, medical=config.filter.medical,
+                             hash_key=key)
+        if snapshot:
+            self.paths.load(sections["paths"])
+            self.admit.load(sections["admit"])
+            self.filter.load(sections["filter"])
+        first_mark = self.filter.next_event - 1
+        self.outcomes = await SegmentLog.open(
+            self.disk, self.clock, "outcomes", SpaceSettings(config.journal.segment_bytes),
+            lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
+        async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
+            self.admit.apply(batch)
+            self.judge_batch(span, batch)
+        self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
+                                        self.clock.monotonic_ns())
+        self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
+                                     self.clock, self.admit)
+        self.supervisor.resume(config.supervision.grace_ns // MS)
+        log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open,
+                                     "number": journal.durable().number, "snapshot": at})
+
+    def build_readers(self) -> None:
+        """Make what follows the logs: STORE, FORWARD, OPERATE."""
+        config = self.config
+        url = self.database_url
+        store = config.store
+        self.store = Store(StoredRows(self.journal, self.outcomes), url, self.clock, StoreSettings(
+            store.batch_rows, store.batch_bytes, backoff_s_max=store.retry_max_ns / SECOND_NS),
+            on_ahead=self.journal.skip_past)
+        self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if store.heartbeats == "all" else 0)
+        self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, store)
+        self.queries = Queries(url)
+        forward = config.forward
+        self.forward = Forward(LoggedEvents(self.outcomes), self.clock, ForwardLimits(
+            forward.subscribers_max, forward.buffer_bytes_max, forward.stall_timeout_ns / SECOND_NS,
+            forward.keepalive_ns / SECOND_NS))
+
+    def database_url(self) -> str:
+        """Return the URL to connect to, with its password if it has one."""
+        return self.postgres.url if self.postgres else self.config.database
+
+    async def listen(self) -> None:
+        """Bind the sockets; from here on frames are taken. LISTEN hands them to ADMIT."""
+        config, loop = self.config, asyncio.get_running_loop()
+        unknown, limits = config.unknown_accounts, config.listen
+        enrolment = Enrolment(self.paths, unknown.policy, unknown.rate, unknown.limit,
+                              config.supervision.default_ns // MS, self.registered())
+        self.enrolment = enrolment
+        self.refused = RefusedFrames()
+        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats)
+        lag = LagSampler(self.clock)
+        self.view = View(self)
+        self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens))
+        bind_readings(self.view.metrics, self)
+        for listener in config.listeners:
+            number = enrolment.listen_on(listener.name, listener.realm)
+            udp_socket, tcp_socket = open_sockets(listener.listen.host, listener.listen.port,
+                                                  limits.receive_buffer_bytes)
+            udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
+                              self.to_reply["heartbeat"], self.to_reply["signal"])
+            tcp = TcpListener(
+                self.receiver, self.clock, self.listening, number, self.to_reply["heartbeat"], self.to_reply["signal"],
+                connections_max=limits.connections_max, held_per_connection_max=limits.held_per_connection_max,
+                held_max=limits.held_max, garbage_bytes_max=limits.garbage_bytes_max, idle_ns=limits.idle_timeout_ns,
+                frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows)
+            self.udp.append(udp)
+            self.tcp.append(tcp)
+            loop.add_reader(udp_socket, self.on_datagrams, udp)
+            self.servers.append(await loop.create_server(tcp.connection, sock=tcp_socket, backlog=4096))
+            self.bound.append((listener, tcp_socket.getsockname()[:2]))
+        self.http = await self.operate.start(config.http.host, config.http.port)
+
+    def registered(self) -> list[tuple[int, str, str, int]]:
+        """Return the transmitters that the configuration names, as Enrolment takes them."""
+        numbers = {text: number for number, text in PROTOCOL_TEXT.items()}
+        found = []
+        for transmitter in self.config.transmitters:
+            protocol, _, rest = transmitter.account.partition(":")
+            account, _, realm = rest.partition("@")
+            supervision_ns = transmitter.supervision_ns or self.config.supervision.default_ns
+            found.append((numbers[protocol], account, realm, supervision_ns // MS))
+            for number in self.paths.paths_of(transmitter.account):
+                self.paths.supervise(number, supervision_ns // MS)
+        return found
+
+    # -- serving
+
+    async def run(self) -> None:
+        """Serve until `stop`. An error of ours in any stage ends all of them."""
+        stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            self.journal_rows, self.judge, self.store.run, self.supervise, self.keeper.run, self.keep_house]
+        tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
+        tasks.append(asyncio.create_task(self.wait_for_stop(), name="stop"))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            await self.drain(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Ask `run` to end in order."""
+        self.stopping.set()
+
+    async def wait_for_stop(self) -> None:
+        await self.stopping.wait()
+
+    def on_datagrams(self, udp: UdpListener) -> None:
+        """LISTEN: take what has arrived on a UDP socket."""
+        try:
+            udp.on_readable()
+        except OSError as error:  # such as an ICMP error of a peer that is gone; the socket itself lives on
+            log.debug("udp: %s", error)
+        self.on_rows()
+
+    def on_rows(self) -> None:
+        """See to it that what LISTEN or SUPERVISE left in the intake is journalled."""
+        self.supervisor.clear_returned()
+        if len(self.admit):
+            self.rows_waiting.set()
+
+    async def journal_rows(self) -> None:
+        """JOURNAL: append what has gathered, one append at a time; then let the replies go."""
+        while True:
+            await self.rows_waiting.wait()
+            self.rows_waiting.clear()
+            while len(self.admit):
+                await self.append()
+
+    async def append(self) -> None:
+        sealed = Batch.view(self.admit.batch.encode())
+        ticket = self.admit.take()
+        try:
+            await self.journal.append(0, sealed, urgent=self.admit.urgency_min == URGENCY_OF_ROOM[Room.FULL])
+        except JournalError as error:
+            self.lose(sealed, ticket, error)
+            return
+        if self.journal_trouble:
+            log.info("the journal takes rows again")
+            self.journal_trouble = ""
+        self.admit.release(ticket)
+        for listener in (*self.udp, *self.tcp):
+            listener.release(ticket)
+        self.admit.record_durable(sealed, self.to_durable, self.clock.wall_ns())
+
+    def lose(self, sealed: Batch, ticket: int, error: JournalError) -> None:
+        """Rows could not be made durable: no reply leaves, and what makes an alarm is shown all the same."""
+        if str(error) != self.journal_trouble:
+            log.error("the journal refuses rows; they get no reply", extra={"why": str(error)})
+        self.journal_trouble = str(error)
+        self.view.journal_failures[type(error).__name__.lower()] += 1
+        self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
+        self.admit.fail(ticket)
+        self.paths.retract(sealed)
+        for listener in (*self.udp, *self.tcp):
+            listener.withhold(ticket)
+        outcome = Outcome.view(self.filter.show(sealed))
+        if outcome.events_in:
+            self.forward.show(outcome.blocks())
+
+    async def judge(self) -> None:
+        """FILTER: judge what is durable, in its order."""
+        async for span, batch in self.journal.read(self.judged()):
+            self.judge_batch(span, batch)
+
+    def judged(self) -> int:
+        """Return the number of the last row that was judged."""
+        return self.filter.position or self.journal.first - 1
+
+    def judge_batch(self, span: Span, batch: Batch) -> None:
+        self.paths.apply(batch)
+        outcome = self.filter.apply(span.first, batch)
+        self.outcomes.append_now(outcome, span.rows, self.filter.next_event - 1, first=span.first)
+
+    async def supervise(self) -> None:
+        """SUPERVISE: turn the wheel; what it finds goes into the intake."""
+        tick_s = self.config.supervision.tick_ns / SECOND_NS
+        while True:
+            more = self.supervisor.turn()
+            self.on_rows()
+            await asyncio.sleep(0 if more else tick_s)
+
+    # -- keeping house
+
+    async def keep_house(self) -> None:
+        """Once a second: sweep connections, look at the journal's room, trim, and take snapshots when they are due."""
+        snapshot_due_ns = self.clock.monotonic_ns() + self.config.journal.snapshot_every_ns
+        while True:
+            await asyncio.sleep(1)
+            for tcp in self.tcp:
+                tcp.sweep()
+            self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
+            try:
+                await self.commit_stored()
+                if self.clock.monotonic_ns() >= snapshot_due_ns:
+                    snapshot_due_ns = self.clock.monotonic_ns() + self.config.journal.snapshot_every_ns
+                    await self.take_snapshot()
+                await self.journal.trim()
+                await self.outcomes.trim(min(self.journal.deletable(), self.journal.first - 1))
+            except JournalError as error:
+                log.error("housekeeping failed", extra={"why": str(error)})
+
+    async def commit_stored(self) -> None:
+        stored = min(self.store.counters.position, self.journal.durable().number)
+        if stored >= self.journal.first:
+            await self.journal.commit(self.lease, "store", stored)
+
+    async def take_snapshot(self) -> None:
+        """Write what the stages remember, at the number that FILTER has judged. The outcomes up to it go first."""
+        at = self.filter.position
+        if not at:
+            return
+        sections = {
+            "paths": self.paths.save(), "admit": self.admit.save(), "filter": self.filter.save(),
+            "listening": self.listening.listening_ms.to_bytes(8, "little"),
+        }
+        await self.outcomes.sync()
+        await self.journal.snapshot(self.lease, SNAPSHOT, at, sections)
+        self.snapshot_ns = self.clock.wall_ns()
+
+    # -- from serving to nothing
+
+    async def drain(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Take no more, answer what is durable, let the readers catch up, and write a last snapshot."""
+        log.info("stopping")
+        loop = asyncio.get_running_loop()
+        for udp in self.udp:
+            loop.remove_reader(udp.socket)
+        for server in self.servers:
+            server.close()
+        for tcp in self.tcp:
+            tcp.drain()
+        tasks[3].cancel()  # supervision: nobody is heard any more
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.listen.drain_timeout_ns / SECOND_NS):
+                while len(self.admit) or self.judged() < self.journal.durable().number:
+                    await asyncio.sleep(0.001)
+                await self.operate.close()
+                if self.store.counters.up:
+                    await self.store.wait_stored(self.judged())
+                    await self.keeper.write_changes()
+        with contextlib.suppress(JournalError):
+            await self.commit_stored()
+            await self.take_snapshot()
+
+    async def close(self) -> None:
+        """Close what `open` opened, as far as it came."""
+        for udp in self.udp:
+            asyncio.get_running_loop().remove_reader(udp.socket)
+            udp.socket.close()
+        for server in self.servers:
+            server.close()
+        for part in ("operate", "queries", "outcomes", "journal", "disk"):
+            if hasattr(self, part):
+                await getattr(self, part).close()
+        if self.postgres:
+            await self.postgres.stop()
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT, and say when it is ready."""
+    pipeline = Pipeline(config, Clock())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, pipeline.stop)
+    try:
+        await pipeline.open()
+        host, port = pipeline.bound[0][1]
+        sys.stdout.write(f"ready listen={show(host)}:{port} http={show(pipeline.http[0])}:{pipeline.http[1]} "
+                         f"database={without_password(pipeline.database_url())}\n")
+        sys.stdout.flush()
+        await pipeline.run()
+    finally:
+        await pipeline.close()
+
+
+def run(config: Config) -> int:
+    """Run the engine; the exit code is 0 after an orderly stop, 1 when it could not start."""
+    try:
+        uvloop.run(serve(config))
+    except (JournalError, OSError, EmbeddedPostgresError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
