@@ -56,7 +56,7 @@ def remove_leftovers() -> None:
 def extensions() -> list[Extension]:
     """One extension for each .pyx, named by its place."""
     return [Extension(".".join(path.relative_to(ROOT).with_suffix("").parts), [str(path.relative_to(ROOT))],
-                      extra_compile_args=[*COMPILE[BUILD], "-Wno-sign-compare"],
+                      extra_compile_args=[*COMPILE[BUILD], "-Wno-sign-compare", "-Wno-unused-function"],
                       extra_link_args=LINK.get(BUILD, []))
             for path in pyx_files()]
 

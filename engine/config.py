@@ -209,7 +209,7 @@ class Transmitter:
                         "the transmitter's key")
     key: bytes = text("", read_key, "32, 48 or 64 hex digits", "what its frames are encrypted with",
                       write=bytes.hex, secret=True)
-    key_file: str = text("", str, "a file that holds the key as hex digits", "better than key: then this file is no secret")
+    key_file: str = text("", str, "a file with the key as hex digits", "better than key: this file is no secret then")
     supervision_ns: int = text("", lambda value: read_supervision(value) if value else 0,
                                SUPERVISION_ALLOWED + ' or ""', "empty: as supervision.default",
                                write=lambda ns: write_duration(ns) if ns else "")

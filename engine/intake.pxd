@@ -10,6 +10,11 @@ from codec.batch cimport Batch, Columns
 cdef enum:
     TICKET_DURABLE = 0       # nothing to wait for
 
+cdef enum Urgency:
+    URGENCY_DEFERRABLE = 0   # test and info: the first to be refused when the journal's space is short
+    URGENCY_NORMAL = 1
+    URGENCY_FIRE = 2         # fire, gas and prealarm: the last
+
 cdef struct Mark:            # where a frame's rows begin, to take them out again
     uint32_t row
     uint32_t arena
@@ -25,8 +30,11 @@ cdef class Intake:
     cdef readonly uint64_t durable   # every ticket up to this one is on the disk
     cdef uint32_t rows_urgent        # beyond this many rows only urgent ones come in
     cdef uint32_t arena_urgent
+    cdef public int urgency_min      # Urgency: less urgent rows find the journal too full for them
 
     cdef Mark mark(self) noexcept nogil
     cdef void withdraw(self, Mark mark) noexcept nogil
-    cdef bint has_room(self, bint urgent) noexcept nogil
+    cdef bint crowded(self) noexcept nogil
+    cdef bint has_room(self, Urgency urgency) noexcept nogil
+    cdef Urgency urgency_since(self, Mark mark) noexcept nogil
     cdef Offered offer(self, Mark mark) noexcept nogil

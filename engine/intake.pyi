@@ -12,6 +12,7 @@ class Intake:
     batch: Batch
     offered: int
     durable: int
+    urgency_min: int  # 0 everything comes in; 1 no test or info; 2 fire, gas and prealarm alone
 
     def __init__(self, rows_max: int, arena_max: int) -> None: ...
     def __len__(self) -> int:

@@ -1,5 +1,8 @@
 """The intake: rows that wait for their append, and the tickets of the replies that wait with them."""
+from libc.stdint cimport uint8_t
+
 from codec.limits cimport FRAME_BYTES_MAX
+from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_INFO, CLASS_PREALARM, CLASS_TEST
 
 
 cdef class Intake:
@@ -26,9 +29,26 @@ cdef class Intake:
         self.rows.count = mark.row
         self.rows.arena_used = mark.arena
 
-    cdef bint has_room(self, bint urgent) noexcept nogil:
-        """Tell whether what was just added may stay, or whether the room that is left is for urgent rows."""
-        return urgent or (self.rows.count <= self.rows_urgent and self.rows.arena_used <= self.arena_urgent)
+    cdef bint crowded(self) noexcept nogil:
+        """Tell whether the room that is left is kept for fire."""
+        return self.rows.count > self.rows_urgent or self.rows.arena_used > self.arena_urgent
+
+    cdef bint has_room(self, Urgency urgency) noexcept nogil:
+        """Tell whether rows of this urgency may come in, or stay in when they were just added."""
+        return urgency >= self.urgency_min and (urgency == URGENCY_FIRE or not self.crowded())
+
+    cdef Urgency urgency_since(self, Mark mark) noexcept nogil:
+        """Return the urgency of the most urgent row since `mark`."""
+        cdef Urgency urgency = URGENCY_DEFERRABLE
+        cdef uint32_t row
+        cdef uint8_t signal_class
+        for row in range(mark.row, self.rows.count):
+            signal_class = self.rows.signal_class[row]
+            if signal_class == CLASS_FIRE or signal_class == CLASS_GAS or signal_class == CLASS_PREALARM:
+                return URGENCY_FIRE
+            if signal_class != CLASS_TEST and signal_class != CLASS_INFO:
+                urgency = URGENCY_NORMAL
+        return urgency
 
     cdef Offered offer(self, Mark mark) noexcept nogil:
         """Hand over the rows since `mark` as those of one frame."""

@@ -15,11 +15,12 @@ from engine.siphash cimport HashKey, siphash
 cdef enum:
     SILENCE_MS_MAX = 0x7FFFFFFF      # 24 days
     RETURNED_MAX = 4096
+    CHANGED_MAX = 65536
     LISTENER_TEXT_BYTES_MAX = 64
     LISTENERS_MAX = 256
     PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
 
-cpdef enum PathState:
+cdef enum PathState:
     PATH_NEW = 0             # in memory alone: its enrolment is not journalled
     PATH_PENDING = 1         # its enrolment is on the way to the disk
     PATH_UP = 2
@@ -71,6 +72,8 @@ cdef class PathTable:
     cdef uint32_t states[5]          # paths in each PathState
     cdef uint32_t returned[RETURNED_MAX]   # paths in PATH_RETURNED
     cdef uint32_t returned_count
+    cdef uint32_t changed[CHANGED_MAX]     # paths whose state changed since the store last asked
+    cdef uint32_t changed_count            # beyond CHANGED_MAX the store finds them by looking at all
     cdef readonly uint64_t peer_changes
     cdef readonly list listeners     # [(name, realm)]; a path key holds the index
     cdef dict listener_numbers

@@ -2,6 +2,8 @@ from collections.abc import Iterator
 
 from codec.batch import Batch
 
+PATH_STATE_TEXT: dict[int, str]
+
 class PathTable:
     """Every path that the engine knows, by number.
 

@@ -151,6 +151,9 @@ cdef class PathTable:
         self.states[self.path[number].state] -= 1
         self.states[state] += 1
         self.path[number].state = state
+        if self.changed_count < CHANGED_MAX:
+            self.changed[self.changed_count] = number
+        self.changed_count += self.changed_count <= CHANGED_MAX
 
     cdef void note_return(self, uint32_t number) noexcept nogil:
         """Note that a path in fault was heard. When the list is full its next frame tries again."""

@@ -5,13 +5,13 @@ from codec.frame cimport ANSWER_COUNT
 from codec.status cimport STATUS_COUNT
 from codec.words cimport FRAME_KIND_COUNT, PROTOCOL_COUNT
 
-cpdef enum Refusal:                  # refused for a reason that no codec knows; goes on where Status ends
+cdef enum Refusal:                  # refused for a reason that no codec knows; goes on where Status ends
     REFUSED_UNKNOWN_ACCOUNT = 9      # policy "refuse"
     REFUSED_GARBAGE_LIMIT = 10       # the connection was closed for it
     REFUSED_FRAME_TIMEOUT = 11       # a frame that never ended; the connection was closed
     REFUSAL_COUNT = 12
 
-cpdef enum Shed:
+cdef enum Shed:
     SHED_SIGNAL = 0                  # no room in the intake; no reply, the transmitter sends again
     SHED_HELD_REPLY = 1              # no room to hold its reply; likewise
     SHED_HEARTBEAT_REPLY = 2         # the socket did not take it

@@ -5,7 +5,7 @@ from codec.batch cimport Columns
 from engine.index cimport Index
 from engine.paths cimport PathKey, PathTable
 
-cpdef enum Policy:
+cdef enum Policy:
     POLICY_ENROL = 0
     POLICY_QUARANTINE = 1            # stored and labelled, not supervised
     POLICY_REFUSE = 2                # no reply

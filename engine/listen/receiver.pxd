@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.frame cimport Frame
 from codec.limits cimport REPLY_BYTES_MAX
 from codec.status cimport Status
+from engine.heartbeats cimport HeartbeatLog
 from engine.intake cimport Intake
 from engine.listen.counters cimport Counters
 from engine.listen.enrolment cimport Enrolment
@@ -41,6 +42,7 @@ cdef class Receiver:
     cdef Enrolment enrolment
     cdef Intake intake
     cdef RefusedFrames refused
+    cdef HeartbeatLog heartbeats
     cdef Counters counters
 
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil

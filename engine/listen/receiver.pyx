@@ -10,10 +10,11 @@ from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BATCH_FULL, NEED_DATA, OK
-from codec.words cimport (CLASS_PREALARM, FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
+from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
                           PROTOCOL_COUNT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
-from engine.intake cimport TICKET_DURABLE, Mark, Offered
+from engine.heartbeats cimport heartbeat_note
+from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT, SHED_SIGNAL)
 from engine.listen.enrolment cimport POLICY_ENROL, POLICY_QUARANTINE, POLICY_REFUSE, Admission
 from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
@@ -25,11 +26,12 @@ SHED_TEXT = ("signal", "held_reply", "heartbeat_reply", "connection")
 
 cdef class Receiver:
     def __cinit__(self, PathTable paths not None, Enrolment enrolment not None, Intake intake not None,
-                  RefusedFrames refused not None):
+                  RefusedFrames refused not None, HeartbeatLog heartbeats not None):
         self.paths = paths
         self.enrolment = enrolment
         self.intake = intake
         self.refused = refused
+        self.heartbeats = heartbeats
         memset(&self.counters, 0, sizeof(Counters))
 
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil:
@@ -73,6 +75,8 @@ cdef class Receiver:
         if number != NO_PATH:
             path = &self.paths.path[number]
             path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
+            if frame.kind == FRAME_HEARTBEAT:
+                heartbeat_note(self.heartbeats, number, arrival.received_ns)
             if path.peer != arrival.peer:
                 self.paths.peer_changes += path.peer != 0
                 path.peer = arrival.peer
@@ -121,7 +125,7 @@ cdef class Receiver:
         cdef uint32_t number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, key)
         cdef Admission admission
         cdef Mark mark = self.intake.mark()
-        if not self.intake.has_room(False):
+        if not self.intake.has_room(URGENCY_NORMAL):
             policy[0] = POLICY_QUARANTINE
             return number
         if number == NO_PATH:
@@ -141,8 +145,6 @@ cdef class Receiver:
         cdef Offered offered
         cdef Origin origin
         cdef Status status
-        cdef uint32_t row
-        cdef bint urgent = False
         cdef const char* realm = self.paths.listener_text[arrival.listener].realm
         cdef uint32_t realm_size = self.paths.listener_text[arrival.listener].realm_size
         origin.received_ns = arrival.received_ns
@@ -163,9 +165,7 @@ cdef class Receiver:
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)
             return
-        for row in range(mark.row, self.intake.rows.count):
-            urgent = urgent or self.intake.rows.signal_class[row] <= CLASS_PREALARM
-        if not self.intake.has_room(urgent):
+        if not self.intake.has_room(self.intake.urgency_since(mark)):
             self.intake.withdraw(mark)
             self.counters.shed[<int>SHED_SIGNAL] += 1
             taken.status = BATCH_FULL

@@ -41,6 +41,7 @@ cdef class TcpListener:
     cdef Histogram heartbeat_latency
     cdef Histogram signal_latency
     cdef TcpLimits limits
+    cdef object on_rows              # called after each read that may have filled the intake
     cdef uint16_t listener
     cdef uint8_t* buffer             # owned; one for all connections, used from read to read
     cdef object buffer_view

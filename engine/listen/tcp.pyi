@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 
 from engine.clock import Clock
 from engine.histogram import Histogram
@@ -11,6 +12,7 @@ class TcpListener:
     connections_max, held_per_connection_max, held_max   counts;  garbage_bytes_max  bytes
     idle_ns    a connection without a frame for so long is closed
     frame_ns   a frame that began must end within this
+    on_rows    called after each read: the intake may hold rows
     """
 
     connections: set[TcpConnection]
@@ -21,7 +23,7 @@ class TcpListener:
     def __init__(self, receiver: Receiver, clock: Clock, listening: ListeningClock, listener: int,
                  heartbeat_latency: Histogram, signal_latency: Histogram, *, connections_max: int,
                  held_per_connection_max: int, held_max: int, garbage_bytes_max: int, idle_ns: int,
-                 frame_ns: int) -> None: ...
+                 frame_ns: int, on_rows: Callable[[], object]) -> None: ...
     def connection(self) -> TcpConnection:
         """Make the protocol object of a new connection; the factory that the event loop calls."""
     def count_closed(self, reason: str) -> None: ...

@@ -13,7 +13,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from codec.limits cimport REPLY_BYTES_MAX
-from codec.status cimport OK
+from codec.status cimport BATCH_FULL, OK
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
@@ -27,12 +27,13 @@ cdef class TcpListener:
     def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
                   uint16_t listener, Histogram heartbeat_latency not None, Histogram signal_latency not None, *,
                   uint32_t connections_max, uint32_t held_per_connection_max, uint32_t held_max,
-                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns):
+                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns, on_rows not None):
         self.receiver = receiver
         self.counters = &receiver.counters
         self.clock = clock
         self.listening = listening
         self.listener = listener
+        self.on_rows = on_rows
         self.heartbeat_latency = heartbeat_latency
         self.signal_latency = signal_latency
         self.limits = TcpLimits(connections_max, held_per_connection_max, held_max, garbage_bytes_max, idle_ns,
@@ -111,7 +112,7 @@ cdef class TcpListener:
                 how = PASS_OUT_FULL
                 break
             if (connection.marks_head - connection.marks_tail >= self.limits.held_per_connection_max
-                    or self.held >= self.limits.held_max or not self.receiver.intake.has_room(False)):
+                    or self.held >= self.limits.held_max or self.receiver.intake.crowded()):
                 how = PASS_HELD
                 break
             self.receiver.take(self.buffer + at[0], size - at[0], &connection.arrival, taken)
@@ -119,7 +120,7 @@ cdef class TcpListener:
                 break
             self.counters.bytes += taken.size
             at[0] += taken.size
-            if taken.status != OK:
+            if taken.status != OK and taken.status != BATCH_FULL:
                 connection.garbage_bytes += taken.size
                 if connection.garbage_bytes > self.limits.garbage_bytes_max:
                     how = PASS_GARBAGE
@@ -221,6 +222,7 @@ cdef class TcpConnection:
         if how == PASS_HELD and not self.paused_for_replies:
             self.paused_for_replies = True
             self.transport.pause_reading()
+        self.owner.on_rows()
         return 0
 
     cdef Pass advance(self, uint32_t size, uint32_t* at) except *:

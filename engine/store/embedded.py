@@ -167,7 +167,8 @@ class EmbeddedPostgres:
                      "--locale=C", "--no-sync", "--no-instructions"]
         child = self._spawn(arguments)
         if await child.wait() != 0:
-            raise EmbeddedPostgresError(f"initdb failed in {self.places.directory}: {self._last_words()}")
+            raise EmbeddedPostgresError(
+                f"initdb failed in {self.places.directory}: {self._last_words()}{self._hint()}")
         # --no-sync above: one flush of the file system is quicker than one for each file.
         await asyncio.to_thread(flush_file_system, self.places.directory)
         unfinished.rename(self.places.cluster)
@@ -190,8 +191,17 @@ class EmbeddedPostgres:
 
     def _spawn(self, arguments: list[str]) -> Child:
         put_aside(self.places.log)
-        with self.places.log.open("ab") as log:
-            return Child(arguments, log.fileno(), self._demotion)
+        try:
+            with self.places.log.open("ab") as log:
+                return Child(arguments, log.fileno(), self._demotion)
+        except OSError as error:
+            raise EmbeddedPostgresError(f"cannot run {arguments[0]}: {error}{self._hint()}") from error
+
+    def _hint(self) -> str:
+        """What to do when root could not stop being root in the way that was chosen."""
+        if self._demotion is Demotion.NONE:
+            return ""
+        return f"; as root, make {self.places.directory.parent} and Python's packages reachable for nobody (chmod o+x)"
 
     async def _launch(self, binaries: Binaries) -> None:
         """Start the postmaster and return when it answers. Raises EmbeddedPostgresError."""
@@ -261,7 +271,7 @@ class EmbeddedPostgres:
                 lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
         except OSError:
             return "no log"
-        telling = [line for line in lines if "FATAL" in line or "error:" in line]
+        telling = [line for line in lines if "FATAL" in line or "error:" in line or "failed:" in line]
         return (telling or lines or ["empty log"])[-1].strip()
 
 

@@ -94,9 +94,8 @@ class SideWriter:
         return await self.with_connection(work) is not None
 
     async def close(self) -> None:
-        """Drop the connection; it comes back with the next write."""
-        async with self._turn:
-            self._drop()
+        """Drop the connection, also under a write that hangs; it comes back with the next write."""
+        self._drop()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

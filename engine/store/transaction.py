@@ -28,6 +28,7 @@ from engine.store.partitions import DAY_NS, Partitions, day_number
 from engine.store.source import Entry
 
 SLICE_BYTES = 256 << 10              # of a COPY, handed to the socket at once
+PAUSE_ROWS = 2048                    # rows encoded before the loop may turn to others; well below 1 ms
 CONSUMER = "store"
 # The database refuses the data itself: bad values (22), violated constraints (23), values beyond its limits (54).
 DATA_ERROR_CLASSES = ("22", "23", "54")
@@ -220,9 +221,14 @@ class Transaction:
 
     async def _copy_signals(self, connection: Any, pieces: list[Piece], written: Written) -> None:
         self.signals.clear()
+        since_pause = 0
         for piece in pieces:
             first, batch, outcome = piece.entry
             self.signals.add(batch, outcome, first, piece.begin, piece.end, self._dropped_before_ns)
+            since_pause += piece.end - piece.begin
+            if since_pause >= PAUSE_ROWS:
+                since_pause = 0
+                await asyncio.sleep(0)
         if self.signals.rows:
             await self._copy(connection, "signal_row", SIGNAL_COLUMNS, self.signals)
         written.rows += self.signals.rows

@@ -123,9 +123,8 @@ async def test_starts_again_where_it_was(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGKILL)
     await asyncio.wait_for(gone.wait(), 20)
     assert server._supervisor is not None
-    child = server.child
     await asyncio.wait_for(server.restarted(), 30)
-    assert server.child is not child
+    assert server.pid != pid
     assert server.restarts >= 1
     connection = await asyncpg.connect(server.url)
     assert await connection.fetchval("SELECT n FROM kept") == 42
@@ -207,3 +206,11 @@ def test_without_root_nothing_is_demoted(tmp_path: Path, monkeypatch: pytest.Mon
     found = binaries.find()
     assert found is not None
     assert choose_demotion(found, tmp_path) is Demotion.NONE
+
+
+async def test_a_program_that_cannot_run_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = binaries.Binaries(tmp_path / "initdb", tmp_path / "postgres")
+    monkeypatch.setattr(embedded, "find", lambda: broken)
+    monkeypatch.setattr(embedded, "choose_demotion", lambda *_: Demotion.NONE)
+    with pytest.raises(EmbeddedPostgresError, match="^cannot run .*/initdb: .*$"):
+        await EmbeddedPostgres(tmp_path / "postgres-data", Clock()).start()
