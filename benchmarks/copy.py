@@ -1,31 +1,39 @@
 """COPY: the engine's way from batch to PostgreSQL, against a bare client that sends the same finished bytes.
 
-copy.bare        asyncpg sends bytes that were finished before the clock started
-copy.engine      engine.store: encode the batch, send, position in the same transaction
-Target           engine / bare at least 0.8, on the same database, the same table, the same bytes
-The database is the engine's own, as it starts it: fsync and synchronous_commit on.
+copy.bare        asyncpg sends bytes that were finished before the clock started, each COPY its own transaction
+copy.engine      the store's transaction: encode the batch, send, move the position, commit
+Target           engine / bare at least 0.8: same database, same table (emptied before each side), same rows a COPY
+The database is started by the store's own launcher: fsync and synchronous_commit on.
 """
 import asyncio
 import struct
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from benchmarks.harness import Result, Size, digest, in_turn, need
-from benchmarks.servers import engine
+from benchmarks.harness import Refused, Result, Rounds, Size, digest, ratio
+from benchmarks.rows import batch_of
+from codec.batch import Batch
+from engine.clock import Clock
+from engine.filter.outcome import Outcome
+from engine.store.copy import SIGNAL_COLUMNS, SignalCopy
+from engine.store.embedded import EmbeddedPostgres
+from engine.store.migrate import migrate
+from engine.store.partitions import Partitions
+from engine.store.source import Entry
+from engine.store.transaction import CONSUMER, Transaction, moment
+from engine.store.writer import BEGIN_POSITION
 
 RATIO_MIN = 0.8
 PIECE_BYTES = 1 << 20            # of one message to the server
-COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_TRAILER = b"\xff\xff"
-RECEIVED_US = 820_540_800_000_000    # since 2000, as PostgreSQL counts
-TABLE = "benchmark_copy"
-COLUMNS = ("id bigint, received_at timestamptz, protocol text, account text, class text, condition text, state text, "
-           "point text, native text, raw bytea")
+LOCK_S_MAX = 2.0
+WRITE_S_MAX = 120.0
+OUTCOME_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,58 +43,107 @@ class Shape:
     copies: int
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What both sides work with; the bytes of `finished[i]` are the rows of `entries[i]`."""
+    connection: Any
+    entries: list[Entry]
+    finished: list[bytes]
+    rows: int
+
+
 SHAPES: dict[Size, Shape] = {"smoke": Shape(100, 2), "full": Shape(5000, 40)}
 
 
 def run(size: Size, rounds: int = 5) -> list[Result]:
-    """Measure the bare client on the engine's own database.
+    """Measure both sides in turn on one database of their own.
 
-    Raises  NotBuilt without the engine
+    Raises  Refused when not every row arrived
     """
-    need("engine.pipeline", "engine.store.embedded")
-    with tempfile.TemporaryDirectory(prefix="tocsin-copy-") as name, engine(Path(name)) as server:
-        return run_on(server.database, size, rounds)
+    with tempfile.TemporaryDirectory(prefix="tocsin-copy-") as name:
+        Path(name).chmod(0o755)          # the database never runs as root and must reach its files all the same
+        return asyncio.run(run_in(Path(name), size, rounds))
 
 
-def run_on(database: str, size: Size, rounds: int) -> list[Result]:
-    """Measure on the PostgreSQL at this URL, in a table of our own that is dropped at the end."""
-    shape = SHAPES[size]
-    finished = finished_bytes(shape.rows)
-    found = in_turn(rounds, {"bare": lambda: asyncio.run(bare(database, finished, shape))})
-    return [Result("copy.bare", size, shape.rows * shape.copies, "row", found["bare"].median, found["bare"].spread,
-                   digest(finished), {"rows_per_copy": shape.rows, "bytes_per_row": len(finished) / shape.rows})]
-
-
-async def bare(database: str, finished: bytes, shape: Shape) -> float:
-    """Send the finished bytes `copies` times into a fresh table; return rows a second."""
-    connection = await asyncpg.connect(database)
+async def run_in(directory: Path, size: Size, rounds: int) -> list[Result]:
+    server = EmbeddedPostgres(directory / "postgres", Clock())
+    await server.start()
     try:
-        await connection.execute(f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} ({COLUMNS})")
-        begin = perf_counter()
-        for _ in range(shape.copies):
-            await connection.copy_to_table(TABLE, source=pieces(finished), format="binary")
-        seconds = perf_counter() - begin
-        stored = await connection.fetchval(f"SELECT count(*) FROM {TABLE}")
-        assert stored == shape.rows * shape.copies, f"{stored} rows arrived"
-        await connection.execute(f"DROP TABLE {TABLE}")
-        return shape.rows * shape.copies / seconds
+        connection = await asyncpg.connect(server.url)
+        try:
+            await migrate(connection)
+            return await run_on(connection, size, rounds)
+        finally:
+            await connection.close()
     finally:
-        await connection.close()
+        await server.stop()
 
 
-async def pieces(finished: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(finished), PIECE_BYTES):
-        yield finished[at:at + PIECE_BYTES]
+async def run_on(connection: Any, size: Size, rounds: int) -> list[Result]:
+    shape = SHAPES[size]
+    entries = [entry(1 + index * shape.rows, shape.rows) for index in range(shape.copies)]
+    bench = Bench(connection, entries, [finished(one) for one in entries], shape.rows * shape.copies)
+    sides = {"bare": bare, "engine": stored}
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    await once(bench, stored, "warm up")             # makes the day's partition, too
+    for turn in range(rounds):                       # in turn as harness.in_turn does it, but on one loop
+        for side in list(sides) if turn % 2 == 0 else reversed(list(sides)):
+            rates[side].append(await once(bench, sides[side], f"{side} {turn}"))
+    found = {side: Rounds(tuple(values)) for side, values in rates.items()}
+    facts: dict[str, float | int | str] = {
+        "rows_per_copy": shape.rows, "bytes_per_row": sum(map(len, bench.finished)) / bench.rows}
+    compared = {"ratio": ratio(found["engine"], found["bare"]), "ratio_min": RATIO_MIN}
+    return [Result(f"copy.{side}", size, bench.rows, "row", found[side].median, found[side].spread,
+                   digest(*bench.finished), facts | (compared if side == "engine" else {})) for side in sides]
 
 
-def finished_bytes(rows: int) -> bytes:
-    """Return a whole binary COPY of `rows` fire signals, header and trailer included."""
-    parts = [COPY_HEADER]
-    for index in range(rows):
-        account = f"{index % 10_000:06X}".encode()
-        raw = b'\n4D3F002A"SIA-DCS"0001L0#%s[#%s|Nri1/FA000]\r' % (account, account)
-        fields = (struct.pack(">q", index), struct.pack(">q", RECEIVED_US + index), b"dc09", account, b"fire",
-                  b"smoke", b"raised", b"1/000", b"FA", raw)
-        parts.append(struct.pack(">h", len(fields)))
-        parts += [struct.pack(">i", len(text)) + text for text in fields]
-    return b"".join([*parts, COPY_TRAILER])
+async def once(bench: Bench, side: Callable[[Bench, str], Awaitable[None]], journal: str) -> float:
+    """Empty the table, let one side write all rows, see that they are there; return rows a second."""
+    await bench.connection.execute("TRUNCATE tocsin.signal_row")
+    await bench.connection.execute(BEGIN_POSITION, journal, 0, CONSUMER, moment(Clock().wall_ns()))
+    begin = perf_counter()
+    await side(bench, journal)
+    seconds = perf_counter() - begin
+    arrived = await bench.connection.fetchval("SELECT count(*) FROM tocsin.signal_row")
+    if arrived != bench.rows:
+        raise Refused(f"{arrived} of {bench.rows} rows arrived")
+    return bench.rows / seconds
+
+
+async def bare(bench: Bench, journal: str) -> None:
+    for data in bench.finished:
+        await bench.connection.copy_to_table("signal_row", schema_name="tocsin", columns=SIGNAL_COLUMNS,
+                                             format="binary", source=pieces(data))
+
+
+async def stored(bench: Bench, journal: str) -> None:
+    transaction = Transaction(journal, 0, Clock(), Partitions("signal_row", LOCK_S_MAX), WRITE_S_MAX)
+    after = 0
+    for one in bench.entries:
+        after = (await transaction.write(bench.connection, [one], after)).position
+
+
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), PIECE_BYTES):
+        yield data[at:at + PIECE_BYTES]
+
+
+def entry(first: int, rows: int) -> Entry:
+    """Return `rows` signals that are forwarded, numbered from `first`."""
+    return first, Batch.view(batch_of(rows).encode()), forwarded(rows)
+
+
+def forwarded(rows: int) -> Outcome:
+    """Return an outcome that forwards every row and has no event. Its encoding is drawn in outcome.pxd."""
+    columns = [struct.pack(f"<{rows}{code}", *[1] * rows) for code in ("I", "H", "B", "B")]
+    header = struct.pack("<4I", OUTCOME_VERSION, rows, 0, 0)
+    return Outcome.view(header + b"".join(column + bytes(-len(column) % 8) for column in columns))
+
+
+def finished(one: Entry) -> bytes:
+    """Return the whole binary COPY of an entry, header and trailer included."""
+    copy = SignalCopy(0)
+    first, batch, outcome = one
+    added = copy.add(batch, outcome, first, 0, len(batch), -(1 << 63))
+    assert added == len(batch)
+    return bytes(memoryview(copy))

@@ -2,21 +2,24 @@
 
 journal.bare_sync      one write and one fdatasync for each append, no collecting
 journal.bare_write     the same writes, never synced: the bound of the file system's memory
-journal.commit         the journal: appends in order, one outstanding, rows collect meanwhile
+journal.commit         the journal: checksums, encoding, its own thread for the flush
+The journal appends one batch at a time, as the pipeline does: while one is flushed, rows collect for the next.
 An append is an encoded batch of `rows` signals. With more rows an append the cost of the sync is shared by more.
 """
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.harness import Result, Rounds, Size, digest, exists, in_turn, ratio
+from benchmarks.harness import Result, Rounds, Size, digest, in_turn, ratio
+from benchmarks.rows import batch_of
+from engine.clock import Clock
+from engine.journal import Journal, JournalSettings, RealDisk
 
-RECEIVED_NS = 1_767_225_600_000_000_000
 ROWS_OF_AN_APPEND = (1, 64, 1024)
 
 
@@ -30,7 +33,7 @@ SHAPES: dict[Size, Shape] = {"smoke": Shape(5), "full": Shape(500)}
 
 
 def run(size: Size, rounds: int = 5) -> list[Result]:
-    """Measure the bare sides, and the journal beside them where it is built."""
+    """Measure all three in turn, for each number of rows an append."""
     results = []
     for rows in ROWS_OF_AN_APPEND:
         results += run_rows(size, rounds, rows)
@@ -39,14 +42,13 @@ def run(size: Size, rounds: int = 5) -> list[Result]:
 
 def run_rows(size: Size, rounds: int, rows: int) -> list[Result]:
     appends = SHAPES[size].appends
-    encoded = batch_bytes(rows)
+    encoded = batch_of(rows).encode()
     with tempfile.TemporaryDirectory(prefix="tocsin-journal-") as name:
         sides: dict[str, Callable[[], float]] = {
             "bare_sync": lambda: bare(Path(name), encoded, appends, sync=True) * rows,
             "bare_write": lambda: bare(Path(name), encoded, appends, sync=False) * rows,
+            "commit": lambda: asyncio.run(journalled(Path(name), rows, appends)) * rows,
         }
-        if exists("engine.journal.log"):
-            sides["commit"] = lambda: asyncio.run(journalled(Path(name), rows, appends)) * rows
         found = in_turn(rounds, sides)
     return [result(size, side, rows, appends, encoded, found) for side in sides]
 
@@ -77,21 +79,17 @@ def bare(directory: Path, encoded: bytes, appends: int, sync: bool) -> float:
 
 
 async def journalled(directory: Path, rows: int, appends: int) -> float:
-    """Append the same batch to a fresh journal, one after the other; return appends a second."""
-    raise NotImplementedError("engine.journal is there: open one under `directory` and await journal.append")
-
-
-def batch_bytes(rows: int) -> bytes:
-    """Return an encoded batch of fire signals."""
-    return bytes(batch_of(rows).encode())
-
-
-def batch_of(rows: int):  # type: ignore[no-untyped-def]
-    """Return a batch of `rows` fire signals, always the same."""
-    batch = import_module("codec.batch").Batch(rows, rows * 256)
-    for index in range(rows):
-        added = batch.add(protocol=1, path=index, sequence=index % 9999 + 1, received_ns=RECEIVED_NS + index,
-                          account=f"{index:06X}", point=f"1/{index % 512:03d}", native="FA",
-                          signal_class=1, condition=1, state=1, identity=b"FA", raw=b"\n0000002AFA\r")
-        assert added
-    return batch
+    """Append the same batch to a fresh journal, each when the one before is durable; return appends a second."""
+    place = directory / "journal"
+    journal = await Journal.open(RealDisk(place), Clock(), JournalSettings())
+    try:
+        batch = batch_of(rows)
+        begin = perf_counter()
+        for _ in range(appends):
+            span = await journal.append(0, batch)
+        seconds = perf_counter() - begin
+        assert journal.durable().number == span.last
+        return appends / seconds
+    finally:
+        await journal.close()
+        shutil.rmtree(place)

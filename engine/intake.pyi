@@ -1,6 +1,7 @@
 from typing import Any
 
 from codec.batch import Batch
+from engine.histogram import Histogram
 
 class Intake:
     """The batch that is being filled, and the tickets of what waits for it.
@@ -24,6 +25,8 @@ class Intake:
         """
     def take(self) -> int:
         """Forget the rows, which the caller has encoded; return the ticket up to which they reach."""
+    def record_durable(self, batch: Batch, histogram: Histogram, wall_ns: int) -> None:
+        """Record for each signal of a batch that is durable now how long that took since it was received."""
     def release(self, ticket: int) -> None:
         """Note that every row up to `ticket` is durable."""
     def fail(self, ticket: int) -> None:

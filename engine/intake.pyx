@@ -1,8 +1,9 @@
 """The intake: rows that wait for their append, and the tickets of the replies that wait with them."""
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 from codec.limits cimport FRAME_BYTES_MAX
-from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_INFO, CLASS_PREALARM, CLASS_TEST
+from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_INFO, CLASS_PREALARM, CLASS_TEST, ROW_SIGNAL
+from engine.histogram cimport Histogram, histogram_add
 
 
 cdef class Intake:
@@ -73,6 +74,12 @@ cdef class Intake:
         """Return the ticket up to which the batch reaches. The caller has encoded it; the rows are forgotten."""
         self.batch.clear()
         return self.offered
+
+    def record_durable(self, Batch batch not None, Histogram histogram not None, int64_t wall_ns):
+        cdef uint32_t row
+        for row in range(batch.columns.count):
+            if batch.columns.kind[row] == ROW_SIGNAL:
+                histogram_add(&histogram.data, wall_ns - batch.columns.received_ns[row], 1)
 
     def release(self, uint64_t ticket):
         """Note that every row up to `ticket` is durable."""

@@ -137,6 +137,12 @@ cdef class Outcome:
         outcome.encoded = encoded
         return outcome
 
+    def blocks(self):
+        cdef uint32_t i
+        cdef Text block
+        return b"".join([self.arena[block.at:block.at + block.size]
+                         for block in [self.events.block[i] for i in range(self.events_count)]])
+
     def verdict(self, uint32_t row):
         if row >= self.rows:
             raise IndexError(row)

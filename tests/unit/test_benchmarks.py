@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import harness, servers
+from benchmarks import decode, harness, servers
 from benchmarks.__main__ import NAMES, main
 from benchmarks.compile import program
 from benchmarks.frames import crc, frame, heartbeats, signals, write_frames
@@ -41,6 +41,13 @@ def test_equal_work_gives_equal_digests() -> None:
     for name in ("crc", "wheel"):
         run = import_module(f"benchmarks.{name}").run
         assert [one.digest for one in run("smoke", 1)] == [one.digest for one in run("smoke", 2)]
+
+
+def test_a_codec_that_skips_the_content_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames that say fire are given where the codes ask for gas: the figure must not be shown."""
+    monkeypatch.setattr(decode, "READ_AS", {"FA": ("gas", "raised")})
+    with pytest.raises(Refused, match="content"):
+        decode.refuse_half_a_decode(signals(4, accounts=4))
 
 
 def test_crc_is_the_catalogue_value() -> None:
