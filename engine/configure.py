@@ -281,7 +281,12 @@ def open_form(field: dataclasses.Field[Any], value: Any, setting: Setting) -> An
     """What may be printed of a value; of all secrets only the database's URL has a part that may."""
     if not setting.secret:
         return setting.write(value)
-    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1@", re.sub(r"([?&](ssl)?password=)[^&]*", r"\1", value))
+    return without_password(value)
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown."""
+    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1@", re.sub(r"([?&](ssl)?password=)[^&]*", r"\1", url))
 
 
 def literal(value: Any) -> str:

@@ -20,12 +20,10 @@ that is the group commit. STORE and FORWARD read the logs at their own pace; not
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 import signal
-import socket as sockets
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +34,7 @@ from codec.words import PROTOCOL_TEXT
 from engine.admit.admit import Admit
 from engine.clock import SECOND_NS, Clock
 from engine.config import Config, Listener
+from engine.configure import without_password
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
 from engine.forward.hub import Forward, ForwardLimits
@@ -45,11 +44,12 @@ from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, JournalSettings, Lease, Span
 from engine.journal.real_disk import RealDisk
 from engine.journal.segments import LogStart, SegmentLog
+from engine.journal.snapshots import Sections
 from engine.journal.space import Room, SpaceSettings
+from engine.listen.binding import open_sockets
 from engine.listen.enrolment import Enrolment
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
-from engine.listen.sockets import open_sockets
 from engine.listen.tcp import TcpListener
 from engine.listen.udp import UdpListener
 from engine.operate.access import holders_of
@@ -58,7 +58,7 @@ from engine.operate.server import Operate
 from engine.paths import PathTable
 from engine.readings import bind_readings
 from engine.sources import LoggedEvents, StoredRows
-from engine.store.embedded import EmbeddedPostgres
+from engine.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
 from engine.store.settings import StoreSettings
@@ -84,6 +84,7 @@ class Pipeline:
         self.data = Path(config.data)
         self.stopping = asyncio.Event()
         self.rows_waiting = asyncio.Event()
+        self.journal_idle = asyncio.Event()
         self.journal_trouble = ""           # why the last append failed; empty while all is well
         self.snapshot_ns = 0                # wall clock of the last snapshot
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
@@ -216,6 +217,11 @@ class Pipeline:
                 self.paths.supervise(number, supervision_ns // MS)
         return found
 
+    def listeners(self) -> Iterator[UdpListener | TcpListener]:
+        """Yield everything that holds replies."""
+        yield from self.udp
+        yield from self.tcp
+
     # -- serving
 
     async def run(self) -> None:
@@ -254,6 +260,7 @@ class Pipeline:
         self.supervisor.clear_returned()
         if len(self.admit):
             self.rows_waiting.set()
+            self.journal_idle.clear()
 
     async def journal_rows(self) -> None:
         """JOURNAL: append what has gathered, one append at a time; then let the replies go."""
@@ -262,6 +269,7 @@ class Pipeline:
             self.rows_waiting.clear()
             while len(self.admit):
                 await self.append()
+            self.journal_idle.set()
 
     async def append(self) -> None:
         sealed = Batch.view(self.admit.batch.encode())
@@ -275,7 +283,7 @@ class Pipeline:
             log.info("the journal takes rows again")
             self.journal_trouble = ""
         self.admit.release(ticket)
-        for listener in (*self.udp, *self.tcp):
+        for listener in self.listeners():
             listener.release(ticket)
         self.admit.record_durable(sealed, self.to_durable, self.clock.wall_ns())
 
@@ -288,7 +296,7 @@ class Pipeline:
         self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
         self.admit.fail(ticket)
         self.paths.retract(sealed)
-        for listener in (*self.udp, *self.tcp):
+        for listener in self.listeners():
             listener.withhold(ticket)
         outcome = Outcome.view(self.filter.show(sealed))
         if outcome.events_in:
@@ -346,7 +354,7 @@ class Pipeline:
         at = self.filter.position
         if not at:
             return
-        sections = {
+        sections: Sections = {
             "paths": self.paths.save(), "admit": self.admit.save(), "filter": self.filter.save(),
             "listening": self.listening.listening_ms.to_bytes(8, "little"),
         }
@@ -367,17 +375,25 @@ class Pipeline:
         for tcp in self.tcp:
             tcp.drain()
         tasks[3].cancel()  # supervision: nobody is heard any more
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(self.config.listen.drain_timeout_ns / SECOND_NS):
-                while len(self.admit) or self.judged() < self.journal.durable().number:
-                    await asyncio.sleep(0.001)
-                await self.operate.close()
-                if self.store.counters.up:
-                    await self.store.wait_stored(self.judged())
-                    await self.keeper.write_changes()
+                if len(self.admit):
+                    await self.journal_idle.wait()
+                await self.catch_up()
+        except TimeoutError:
+            log.warning("stopped before everything was stored; it is in the journal")
         with contextlib.suppress(JournalError):
             await self.commit_stored()
             await self.take_snapshot()
+
+    async def catch_up(self) -> None:
+        """Let FILTER, FORWARD and STORE come to the journal's end."""
+        async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
+            pass
+        await self.operate.close()
+        if self.store.counters.up:
+            await self.store.wait_stored(self.judged())
+            await self.keeper.write_changes()
 
     async def close(self) -> None:
         """Close what `open` opened, as far as it came."""
@@ -391,6 +407,10 @@ class Pipeline:
                 await getattr(self, part).close()
         if self.postgres:
             await self.postgres.stop()
+
+
+def show(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 async def serve(config: Config) -> None:

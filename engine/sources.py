@@ -32,7 +32,8 @@ class StoredRows:
         """
         start = after or max(self._journal.first, self._outcomes.first_kept) - 1
         try:
-            async with (aclosing(self._outcomes.read(start)) as outcomes, aclosing(self._journal.read(start)) as batches):
+            async with (aclosing(self._outcomes.read(start)) as outcomes,
+                        aclosing(self._journal.read(start)) as batches):
                 async for entry in outcomes:
                     span, batch = await anext(batches)
                     if (span.first, span.rows) != (entry.first, entry.rows):

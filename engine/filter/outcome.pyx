@@ -140,8 +140,11 @@ cdef class Outcome:
     def blocks(self):
         cdef uint32_t i
         cdef Text block
-        return b"".join([self.arena[block.at:block.at + block.size]
-                         for block in [self.events.block[i] for i in range(self.events_count)]])
+        parts = []
+        for i in range(self.events_count):
+            block = self.events.block[i]
+            parts.append(<bytes>self.arena[block.at:block.at + block.size])
+        return b"".join(parts)
 
     def verdict(self, uint32_t row):
         if row >= self.rows:

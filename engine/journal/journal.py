@@ -5,7 +5,7 @@ This is the seam to a cluster: what is called here names no file and no path. On
 import logging
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,7 +157,7 @@ class Journal:
         assert partition == 0
         return Position(self._log.name, 0, self._log.last)
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[tuple[Span, Batch]]:
+    async def read(self, after: int, until: int | None = None) -> AsyncGenerator[tuple[Span, Batch]]:
         """Yield the batches after number `after` in order, and wait for more; end at `until`, or when closed.
 
         A batch is yielded whole. Batches are read-only views.

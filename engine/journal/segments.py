@@ -5,7 +5,7 @@ write came back; a failed write ends the segment at its last good entry, and its
 """
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from engine.clock import Clock
@@ -255,7 +255,7 @@ class SegmentLog:
         """The oldest number that can be read; `read(after=first_kept - 1)` begins with it."""
         return oldest_of(self.segments)
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Entry]:
+    async def read(self, after: int, until: int | None = None) -> AsyncGenerator[Entry]:
         """Yield the entries after number `after` in order, and wait for more; end at `until`, or when closed.
 
         An entry is yielded whole, also when `after` or `until` lies inside it.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from engine.config import HttpToken
 from engine.operate.problem import Handler, problem
 
 TOKEN_CHARACTERS_MIN = 24
@@ -58,6 +59,23 @@ def read_tokens(path: Path) -> tuple[Holder, ...]:
             raise BadTokenFile(f"{path}:{number}: token shorter than {TOKEN_CHARACTERS_MIN} characters")
         holders.append(Holder(words[1], Role[words[0].upper()], digest_of(words[2])))
     return tuple(holders)
+
+
+def holders_of(tokens: Iterable[HttpToken]) -> tuple[Holder, ...] | None:
+    """Read the token files that the configuration names; None when it names none.
+
+    Raises  BadTokenFile, also when others than the owner may read a file; OSError
+    """
+    holders = []
+    for entry in tokens:
+        path = Path(entry.file)
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise BadTokenFile(f"{path}: readable by others; allowed: mode 0600")
+        token = path.read_text().partition("\n")[0].strip()
+        if len(token) < TOKEN_CHARACTERS_MIN:
+            raise BadTokenFile(f"{path}: token shorter than {TOKEN_CHARACTERS_MIN} characters")
+        holders.append(Holder(path.stem, Role[entry.role.upper()], digest_of(token)))
+    return tuple(holders) or None
 
 
 def digest_of(token: str) -> bytes:

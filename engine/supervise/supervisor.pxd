@@ -22,6 +22,7 @@ cdef class Supervisor:
     cdef uint32_t filed_upto         # paths below were filed in the wheel once
     cdef uint32_t due[SLICE_PATHS]
     cdef readonly uint64_t line_faults
+    cdef readonly uint64_t cleared
     cdef readonly uint64_t looked_at
 
     cdef bint turn_slices(self, int64_t now_ms, int64_t wall_ns) noexcept nogil

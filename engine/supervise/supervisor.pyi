@@ -8,6 +8,7 @@ class Supervisor:
     """Raises and clears line faults. Its work comes in slices of at most some 1 ms."""
 
     line_faults: int
+    cleared: int
     looked_at: int
 
     def __init__(self, paths: PathTable, wheel: Wheel, listening: ListeningClock, clock: Clock,

@@ -49,8 +49,11 @@ cdef class Supervisor:
         cdef uint32_t i, number
         for i in range(self.paths.returned_count):
             number = self.paths.returned[i]
-            # Without room its next frame tries again.
-            self.paths.set_state(number, PATH_UP if self.push(number, STATE_CLEARED, wall_ns) else PATH_FAULT)
+            if self.push(number, STATE_CLEARED, wall_ns):
+                self.cleared += 1
+                self.paths.set_state(number, PATH_UP)
+            else:
+                self.paths.set_state(number, PATH_FAULT)  # its next frame tries again
         self.paths.returned_count = 0
 
     cdef bint turn_slices(self, int64_t now_ms, int64_t wall_ns) noexcept nogil:

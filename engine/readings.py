@@ -1,0 +1,97 @@
+"""Where each metric of the table is read: names on the left, stages on the right."""
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.clock import SECOND_NS
+from engine.operate.metrics import Metrics
+from engine.version import PYTHON, VERSION
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+
+
+def bind_readings(metrics: Metrics, engine: Pipeline) -> None:
+    """Bind everything that the stages count. Each reading is taken when somebody scrapes."""
+    bind_listen(metrics, engine)
+    bind_journal_and_filter(metrics, engine)
+    bind_readers(metrics, engine)
+    bind_supervise(metrics, engine)
+    metrics.bind("tocsin_build_info", lambda: 1, VERSION, "", PYTHON, "")
+    started = engine.clock.wall_ns() / SECOND_NS
+    metrics.bind("tocsin_start_timestamp_seconds", lambda: started)
+
+
+def bind_listen(metrics: Metrics, engine: Pipeline) -> None:
+    receiver, enrolment, admit = engine.receiver, engine.enrolment, engine.admit
+
+    def shed() -> dict[str, int]:
+        return {**receiver.counts()["shed"], "heartbeat_row": engine.heartbeats.shed,
+                "reply_withheld": receiver.counts()["replies_withheld"]}
+
+    def closed() -> dict[str, int]:
+        total: dict[str, int] = {}
+        for tcp in engine.tcp:
+            for reason, count in tcp.closed.items():
+                total[reason] = total.get(reason, 0) + count
+        return total
+
+    metrics.bind("tocsin_frames_received_total", lambda: receiver.counts()["frames"])
+    metrics.bind("tocsin_frames_rejected_total", lambda: receiver.counts()["rejected"])
+    metrics.bind("tocsin_replies_total", lambda: receiver.counts()["replies"])
+    metrics.bind("tocsin_garbage_bytes_total", lambda: receiver.counts()["garbage_bytes"])
+    metrics.bind("tocsin_received_bytes_total", lambda: receiver.counts()["bytes"])
+    metrics.bind("tocsin_shed_total", shed)
+    metrics.bind("tocsin_unknown_accounts_total", lambda: {
+        "enrolled": enrolment.enrolled, "quarantined": enrolment.quarantined, "refused": enrolment.refused})
+    for kind in engine.to_reply:
+        metrics.bind("tocsin_receive_to_reply_seconds", partial(engine.to_reply.__getitem__, kind), kind)
+    metrics.bind("tocsin_replies_held", lambda: sum(part.held_in for part in engine.listeners()))
+    metrics.bind("tocsin_connections", lambda: sum(len(tcp.connections) for tcp in engine.tcp))
+    metrics.bind("tocsin_connections_accepted_total", lambda: receiver.counts()["connections_accepted"])
+    metrics.bind("tocsin_connections_closed_total", closed)
+    metrics.bind("tocsin_peer_changes_total", lambda: engine.paths.peer_changes)
+    metrics.bind("tocsin_socket_drops_total", lambda: sum(udp.kernel_drops() for udp in engine.udp))
+    metrics.bind("tocsin_duplicates_total", lambda: admit.duplicates)
+    metrics.bind("tocsin_admit_entries", lambda: admit.entries_in)
+
+
+def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
+    journal, judging = engine.journal, engine.filter
+    metrics.bind("tocsin_receive_to_durable_seconds", lambda: engine.to_durable)
+    metrics.bind("tocsin_journal_flush_seconds", lambda: engine.flushes)
+    metrics.bind("tocsin_journal_failures_total", lambda: dict(engine.view.journal_failures))
+    metrics.bind("tocsin_journal_bytes", lambda: int(journal.stat()["bytes"]))
+    metrics.bind("tocsin_journal_capacity_bytes", lambda: int(journal.stat()["bytes_max"]))
+    metrics.bind("tocsin_journal_segments", lambda: int(journal.stat()["segments"]))
+    metrics.bind("tocsin_journal_disk_free_bytes", engine.disk.free_bytes)
+    metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.snapshot_ns / SECOND_NS)
+    metrics.bind("tocsin_signals_total", judging.signal_counts)
+    metrics.bind("tocsin_verdicts_total", lambda: {**judging.verdict_counts()})
+    metrics.bind("tocsin_filter_lag_rows", lambda: journal.durable().number - engine.judged())
+
+
+def bind_readers(metrics: Metrics, engine: Pipeline) -> None:
+    store = engine.store.counters
+    metrics.bind("tocsin_store_rows_total", lambda: store.rows_total)
+    metrics.bind("tocsin_store_refused_total", lambda: store.refused_total)
+    metrics.bind("tocsin_store_retries_total", lambda: store.reconnects_total)
+    metrics.bind("tocsin_store_restarts_total", lambda: engine.postgres.restarts if engine.postgres else 0)
+    metrics.bind("tocsin_store_lag_rows", lambda: max(0, engine.judged() - store.position) if store.position else 0)
+    metrics.bind("tocsin_store_up", lambda: int(store.up))
+    metrics.bind("tocsin_queue_depth", lambda: {
+        "intake": len(engine.admit), "filter": engine.journal.durable().number - engine.judged(),
+        "replies": sum(part.held_in for part in engine.listeners()),
+        "heartbeat_rows": len(engine.heartbeats)})
+    metrics.bind("tocsin_queue_capacity", lambda: {
+        "intake": engine.config.listen.batch_rows, "replies": engine.config.listen.held_max})
+
+
+def bind_supervise(metrics: Metrics, engine: Pipeline) -> None:
+    supervisor = engine.supervisor
+    metrics.bind("tocsin_paths", engine.paths.states_in)
+    metrics.bind("tocsin_line_faults_total", lambda: supervisor.line_faults)
+    metrics.bind("tocsin_line_faults_cleared_total", lambda: supervisor.cleared)
+    metrics.bind("tocsin_path_visits_total", lambda: supervisor.looked_at)
+    metrics.bind("tocsin_listening_seconds", lambda: engine.listening.listening_ms / 1000)

@@ -1,0 +1,127 @@
+"""The engine as OPERATE sees it: one object that reads from every stage and changes none."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.operate.metrics import Metrics
+from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
+from engine.store.queries import DatabaseAway
+from engine.version import VERSION
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+
+STATE_RANK = {"fault": 3, "up": 2, "pending": 1, "new": 0}
+
+
+def at(ns: int | None) -> str | None:
+    """Return a time in ns since 1970 as RFC 3339 text with milliseconds."""
+    if not ns:
+        return None
+    return datetime.fromtimestamp(ns // 1_000_000 / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class View:
+    """Implements engine.operate.view.EngineView over a pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.metrics = Metrics()
+        self.journal_failures: Counter[str] = Counter()
+        self._engine = pipeline
+        self._started_ns = pipeline.clock.wall_ns()
+
+    def status(self) -> Json:
+        engine, store = self._engine, self._engine.store.counters
+        return {
+            "version": VERSION, "started_at": at(self._started_ns), "now": at(engine.clock.wall_ns()),
+            "listen": [{"name": listener.name, "address": f"{address[0]}:{address[1]}", "realm": listener.realm}
+                       for listener, address in engine.bound],
+            "paths": engine.paths.states_in(), "alarms_open": engine.filter.alarms_open,
+            "stages": {
+                "intake": {"rows": len(engine.admit)},
+                "journal": {key: str(value) if key in ("durable", "first_kept", "next") else value
+                            for key, value in engine.journal.stat().items()} | {"trouble": engine.journal_trouble},
+                "filter": {"position": str(engine.judged()), "event": str(engine.outcomes.mark)},
+                "store": {"position": str(store.position), "up": store.up, "last_error": store.last_error},
+                "supervise": {"listening_ms": engine.listening.listening_ms,
+                              "credited_ms": engine.listening.credited_ms},
+            },
+            "snapshot_at": at(engine.snapshot_ns),
+        }
+
+    def ready(self) -> Sequence[Check]:
+        engine = self._engine
+        return (
+            Check("journal", not engine.journal_trouble, engine.journal_trouble),
+            Check("listeners", bool(engine.bound), "no listener is bound"),
+            Check("draining", not engine.stopping.is_set(), "the engine is stopping"),
+        )
+
+    def open_alarms(self) -> tuple[int, Sequence[object]]:
+        return self._engine.outcomes.mark, self._engine.filter.open_alarms()
+
+    def transmitter(self, key: str) -> Json | None:
+        numbers = self._engine.paths.paths_of(key)
+        return self._transmitter(numbers) if numbers else None
+
+    def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
+        """Return transmitters in the order in which they were enrolled; `key` of the last is the next `after`."""
+        paths = self._engine.paths
+        start = 0
+        if question.after is not None:
+            known = paths.paths_of(question.after)
+            start = known[0] + 1 if known else len(paths)
+        found: list[Json] = []
+        for number in range(start, len(paths)):
+            if not paths.is_first(number):
+                continue
+            entry = self._transmitter(paths.paths_of(paths.transmitter_text(number)))
+            if question.state in (None, entry["state"]) and not question.area:
+                found.append(entry)
+                if len(found) == question.limit:
+                    break
+        return found
+
+    def _transmitter(self, numbers: Sequence[int]) -> Json:
+        shown = [self._engine.paths.show(number) for number in numbers]
+        for path in shown:
+            for name in ("last_seen", "enrolled"):
+                ms = path.pop(f"{name}_ms")
+                path[f"{name}_at"] = at(ms * 1_000_000 if isinstance(ms, int) else None)
+        states = sorted((str(path["state"]) for path in shown), key=STATE_RANK.__getitem__)
+        seen = [str(path["last_seen_at"]) for path in shown if path["last_seen_at"]]
+        return {"key": shown[0]["transmitter"], "state": states[-1], "last_seen_at": max(seen, default=None),
+                "paths": shown}
+
+    async def signals(self, question: SignalQuestion) -> Sequence[Json]:
+        try:
+            rows = await self._engine.queries.signals(question.limit, question.before, question.account,
+                                                      question.signal_class)
+        except DatabaseAway as error:
+            raise Away(str(error)) from None
+        for row in rows:
+            row["id"] = str(row["id"])
+            for name in ("received_at", "occurred_at"):
+                row[name] = row[name] and row[name].isoformat().replace("+00:00", "Z")
+        return rows
+
+    def rejected(self, question: RejectedQuestion) -> Sequence[Json]:
+        found: list[Json] = []
+        for frame in self._engine.refused.newest():
+            data, number = frame["bytes"], frame["received_ns"]
+            assert isinstance(data, bytes) and isinstance(number, int)
+            if question.before is not None and number >= question.before:
+                continue
+            if question.source is not None and frame["peer"] != question.source:
+                continue
+            if question.account is not None and question.account.upper().encode() not in data.upper():
+                continue
+            found.append({"number": str(number), "at": at(number), "protocol": frame["protocol"],
+                          "reason": frame["reason"], "peer": f"{frame['peer']}:{frame['port']}", "account": None,
+                          "size": frame["size"], "bytes": data.hex(), "answered": None})
+            if len(found) == question.limit:
+                break
+        return found
