@@ -3,7 +3,8 @@
 #   LF crc 0LLL "token" seq L0 #acct [ data ] _HH:MM:SS,MM-DD-YYYY CR      a frame
 #   LF crc 0LLL "ACK"   seq [Rr] Lp #acct [ ... ] ... CR                   a reply
 #
-# crc = CRC-16/ARC of the body (first quote up to CR, which is not in it), 4 upper-case hex digits; 0LLL = its bytes in hex.
+# crc = CRC-16/ARC of the body (first quote up to CR, which is not in it), 4 upper-case hex digits; 0LLL = its bytes
+# in hex.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

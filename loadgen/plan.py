@@ -56,6 +56,8 @@ class Outcomes:
     histograms         encoded HdrHistograms of ns, "heartbeats" and "signals"
     sending_s          from the first frame's due time to the last frame
     behind_ns          the latest that any frame left after it was due
+    cpu_s              processor time of the fleet's process while it ran
+    reopened           broken connections that were opened again
     """
 
     counts: dict[str, int]

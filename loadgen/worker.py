@@ -50,6 +50,7 @@ class Runner:
         self.links = links
         self.reopened = 0
         self.reopen_ns = 0
+        self.cpu_before_s = 0.0
         signals = 0 if plan.window else count_signals(plan.seed, plan.alarms, plan.frames)
         slots = WINDOW_SLOTS if plan.window else slots_each(plan.transmitters, plan.rate)
         run = plan.run.encode("ascii")
@@ -66,6 +67,7 @@ class Runner:
         start = monotonic_ns() + LEAD_NS
         stop = start + round(self.plan.duration_s * 1e9) if self.plan.window else (1 << 62)
         self.fleet.begin(start, stop)
+        self.cpu_before_s = cpu_seconds()
         ended = False
         while not ended and not pipe.poll():
             ended = self.fleet.run(monotonic_ns() + SLICE_NS)
@@ -86,7 +88,6 @@ class Runner:
 
     def outcomes(self, start_ns: int) -> Outcomes:
         """Return what was seen."""
-        times = os.times()
         network = self.network.counts()
         network["drops"] = drops(self.links) if self.plan.transport == "udp" else 0
         return Outcomes(
@@ -99,9 +100,15 @@ class Runner:
             },
             sending_s=((self.fleet.sent_ns or monotonic_ns()) - start_ns) / 1e9,
             behind_ns=self.fleet.behind_ns,
-            cpu_s=times.user + times.system,
+            cpu_s=cpu_seconds() - self.cpu_before_s,
             reopened=self.reopened,
         )
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process so far."""
+    times = os.times()
+    return times.user + times.system
 
 
 def run_sink(transport: str, pipe: Connection) -> None:
@@ -112,6 +119,7 @@ def run_sink(transport: str, pipe: Connection) -> None:
     with socket.socket(socket.AF_INET, kind) as receiver:
         receiver.bind(("127.0.0.1", 0))
         if transport == "tcp":
+            receiver.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its connections take it over
             receiver.listen(LISTEN_BACKLOG)
         else:
             receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
