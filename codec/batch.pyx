@@ -121,6 +121,8 @@ cdef class Batch:
         self.columns.arena_used = 0
 
     def encode(self):
+        if self.encoded is not None:
+            return self.encoded
         cdef Columns* c = &self.columns
         cdef Columns target
         cdef size_t columns_size = columns_layout(&target, NULL, c.count)

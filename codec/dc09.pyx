@@ -1,3 +1,515 @@
-"""stub"""
-from codec.frame cimport Format
-cdef Format DC09
+"""ANSI/SIA DC-09: framing, header, replies.
+
+    0    LF
+    1    checksum     4 hex digits (either case), or 2 raw bytes: the forms "hexadecimal" and "binary"
+    5 3  '0' + LLL    LLL = 3 hex digits, bytes of the body, up to 0xFFF      (first column hexadecimal, second binary)
+    9 7  body         "token" seq [R hex] [L hex] [# account] [ data ] { [ id text ] } [ _HH:MM:SS,MM-DD-YYYY ]
+    9 7 + LLL         CR
+
+Sources: ANSI/SIA DC-09-2013 (draft), sections 5.4 and 5.5; DC-09-2021 (draft); DC-09-2026 as the package siadc09
+implements it; field reports by the numbers of their issues. The content of the data field is drawn in dc03.pyx
+(SIA-DCS) and dc05.pyx (ADM-CID).
+
+Checksum  CRC-16/ARC over the body, the first quote to the last byte before CR (5.5.1.2).
+Body      token     1..16 characters between quotes; a leading '*' says that all behind '[' is encrypted
+          seq       4 decimal digits; echoed, whatever it is
+          R, L      receiver and line number, 1..6 hex digits each
+          account   3..16 characters, kept in upper case
+          data      to the first ']' that a '[', a '_' or the end follows; so text may hold a ']'
+          id text   extended data; read here: H time of occurrence, G network path (2026), J network path (2013)
+          stamp     UTC; one that is no time counts as absent, and whatever else follows the last ']' is passed over
+
+Accepted beyond the standard, because transmitters in the field send it:
+  binary checksum          Lupusec, Jablotron (pysiaalarm issue 9), Trikdis (issue 52). The fixed '0' and the quote tell
+                           the forms apart: byte 7 is a quote in the binary one and a hex digit in the other.
+  CR inside the checksum,  ELDES (pysiaalarm issues 17 and 28): LLL counts the CR too, or only the checksum does.
+  L empty or missing       ELDES (ioBroker.sia issue 11), dc09_spt. A reply then says L0, which the standard requires.
+  R empty                  counts as missing; the reply has none
+  no account in the header the account is then what stands before the bar in the data, with or without '#'
+  account of other         ioBroker.sia samples: any printable ASCII but quote, brackets, bar, '#'; the reply repeats
+  characters than hex      it as it was sent
+  lower-case hex           several
+
+A wrong length must not hide the next frame: LF and a whole preamble (the bytes before a quote, and it) inside a body
+mean that the length is wrong, at once, however much is there. For the same reason no byte is looked at more than twice
+in total, whatever the input: each look ends at the next preamble.
+
+NAK is told by its token; its R0L0A0 is not read (the A would be taken for a digit of the line).
+Replies   ACK, DUH: sequence, R, L and account repeated, "[]", no stamp (5.5.3). NAK: "NAK"0000R0L0A0[]_stamp (5.5.4).
+Not yet   encryption (5.4): the frame is split, its data reaches to the end of the body, `decode` says BAD_CRYPTO.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memchr, memcmp, memcpy
+
+from codec.batch cimport TIME_NONE, Columns, Row, Text, batch_has_room, batch_push, batch_text
+from codec.civil cimport Civil, civil_from_nanoseconds
+from codec.crc16 cimport crc16, crc16_update
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Origin,
+                          Profile, number_digits, number_pack, number_value)
+from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX)
+from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, BATCH_FULL, NEED_DATA, OK, Status)
+from codec.text cimport HEX, is_account, is_digit, stamp_of, upper
+from codec.words cimport FRAME_HEARTBEAT, FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, ROW_SIGNAL, CLASS_INFO, CLASS_FIRE, STATE_INFO, STATE_RAISED, CONDITION_FIRE
+
+cdef enum:
+    PREAMBLE_HEXADECIMAL = 9     # bytes before the first quote
+    PREAMBLE_BINARY = 7
+    STAMP_BYTES = 19             # without the underscore
+
+cdef struct TokenName:
+    const char* text
+    uint8_t size
+    uint8_t token
+    uint8_t kind
+    uint8_t answer
+
+cdef TokenName TOKENS[24]
+cdef uint32_t token_count = 0
+
+
+cdef int name_token(bytes text, Token token, int kind, Answer answer) except -1:
+    """Add a row to TOKENS; the names live as long as the module."""
+    global token_count
+    NAMES.append(text)
+    TOKENS[token_count] = TokenName(<const char*>text, len(text), token, kind, answer)
+    token_count += 1
+    return 0
+
+
+NAMES = []
+name_token(b"NULL", TOKEN_NULL, FRAME_HEARTBEAT, ANSWER_ACCEPT)
+name_token(b"SIA-DCS", TOKEN_SIA_DCS, FRAME_SIGNAL, ANSWER_ACCEPT)
+name_token(b"ADM-CID", TOKEN_ADM_CID, FRAME_SIGNAL, ANSWER_ACCEPT)
+name_token(b"ACK", TOKEN_ACK, FRAME_REPLY, ANSWER_NONE)
+name_token(b"NAK", TOKEN_NAK, FRAME_REPLY, ANSWER_NONE)
+name_token(b"DUH", TOKEN_DUH, FRAME_REPLY, ANSWER_NONE)
+name_token(b"RSP", TOKEN_RSP, FRAME_REPLY, ANSWER_NONE)
+name_token(b"XNM", TOKEN_XNM, FRAME_HEARTBEAT, ANSWER_ACCEPT)
+for other in (b"SIA-PUL", b"ACR-SF", b"ADM-41E", b"ADM-42E", b"ADM-HS", b"DSC-43", b"FBI-SF", b"ITI-I", b"SCN-S8",
+              b"SCN-S16", b"SCN-S24", b"SCT", b"SES-SS", b"SIA-S2K", b"SK-FSK1", b"SK-FSK2"):
+    name_token(other, TOKEN_OTHER_DATA, FRAME_SIGNAL, ANSWER_ACCEPT)
+
+
+# ---- split -----------------------------------------------------------------------------------------------------
+
+cdef inline bint is_preamble_byte(uint32_t at, uint8_t c, uint32_t zero_at) noexcept nogil:
+    """Whether `c` may stand at offset `at` of a preamble whose fixed '0' stands at `zero_at`."""
+    if at == zero_at:
+        return c == 0x30
+    if at == zero_at + 4:
+        return c == QUOTE
+    return HEX[c] != 0 or (zero_at == 3 and at < 3)
+
+
+cdef int preamble_size(const uint8_t* data, uint32_t size) noexcept nogil:
+    """Return the bytes before the first quote of a frame that begins with the LF at data[0].
+
+    Returns  9 (hexadecimal) | 7 (binary) | 0 (too few bytes to tell) | -1 (no frame begins here)
+    """
+    cdef bint hexadecimal = True, binary = True
+    cdef uint32_t at
+    if size > PREAMBLE_HEXADECIMAL and data[9] == QUOTE and data[5] == 0x30 and HEX[data[1]] and HEX[data[2]] \
+            and HEX[data[3]] and HEX[data[4]] and HEX[data[6]] and HEX[data[7]] and HEX[data[8]]:
+        return PREAMBLE_HEXADECIMAL
+    for at in range(1, size if size < 10 else 10):
+        hexadecimal = hexadecimal and is_preamble_byte(at, data[at], 5)
+        binary = binary and (at > PREAMBLE_BINARY or is_preamble_byte(at, data[at], 3))
+        if not hexadecimal and not binary:
+            return -1
+    if binary and size > PREAMBLE_BINARY:
+        return PREAMBLE_BINARY
+    return 0
+
+
+cdef bint holds_preamble(const uint8_t* data, uint32_t at, uint32_t end, Frame* frame) noexcept nogil:
+    """Whether another frame begins inside data[at:end]."""
+    cdef const uint8_t* found
+    while at < end:
+        found = <const uint8_t*>memchr(data + at, LF, end - at)
+        if found == NULL:
+            break
+        at = <uint32_t>(found - data)
+        if preamble_size(found, end - at) > 0:
+            frame.examined = at
+            return True
+        at += 1
+    frame.examined = end
+    return False
+
+
+cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil:
+    """Read the frame that begins with the LF at data[0]: its end, its checksum and its header.
+
+    data      borrowed; 1..size bytes, more may follow the frame
+    frame     filled when OK; `examined` always
+    Returns   OK | NEED_DATA | BAD_START | BAD_LENGTH | BAD_CHECKSUM | BAD_FIELD
+    Cost      two passes over the body, none of them in Python
+    """
+    cdef int preamble = preamble_size(data, size)
+    cdef uint32_t length, end
+    cdef uint16_t sent, computed
+    frame.examined = size if size < 10 else 10
+    if preamble <= 0:
+        return NEED_DATA if preamble == 0 else BAD_START
+    length = (HEX[data[preamble - 3]] - 1) << 8 | (HEX[data[preamble - 2]] - 1) << 4 | (HEX[data[preamble - 1]] - 1)
+    if length < DC09_BODY_BYTES_MIN:
+        return BAD_LENGTH
+    end = preamble + length
+    if holds_preamble(data, preamble, end if end < size else size, frame):
+        return BAD_LENGTH
+    if size < end or (size == end and data[end - 1] != CR):
+        return NEED_DATA
+    if data[end - 1] != CR and data[end] != CR:
+        return BAD_LENGTH
+    frame.start = data
+    frame.form = 0
+    if preamble == PREAMBLE_BINARY:
+        frame.form = FORM_BINARY
+        sent = data[1] << 8 | data[2]
+    else:
+        sent = (HEX[data[1]] - 1) << 12 | (HEX[data[2]] - 1) << 8 | (HEX[data[3]] - 1) << 4 | (HEX[data[4]] - 1)
+    computed = crc16(data + preamble, length)
+    if data[end - 1] == CR:
+        frame.form |= FORM_COVERS_CR
+        frame.size = end
+        end -= 1
+    else:
+        frame.size = end + 1
+        if computed != sent:
+            frame.form |= FORM_COVERS_CR
+            computed = crc16_update(computed, data + end, 1)
+    if computed != sent:
+        return BAD_CHECKSUM
+    return read_body(frame, preamble, end)
+
+
+cdef inline bint read_number(const uint8_t* data, uint32_t* at, uint32_t end, uint8_t letter,
+                             uint32_t* number) noexcept nogil:
+    """Read `letter` and 0..6 hex digits, when they stand at `at`. Return False when there are more digits."""
+    cdef uint32_t value = 0, digits = 0
+    number[0] = NUMBER_NONE
+    if at[0] < end and data[at[0]] == letter:
+        at[0] += 1
+        while at[0] < end and HEX[data[at[0]]]:
+            value = value << 4 | (HEX[data[at[0]]] - 1)
+            digits += 1
+            if digits > 6:
+                return False
+            at[0] += 1
+        if digits:
+            number[0] = number_pack(value, digits)
+    return True
+
+
+cdef inline bint keep_account(Frame* frame, Span text) noexcept nogil:
+    """Take the bytes of `text` as the account, in upper case. Return False when they cannot be one."""
+    cdef uint32_t i
+    if text.size < DC09_ACCOUNT_BYTES_MIN or text.size > ACCOUNT_BYTES_MAX:
+        return False
+    for i in range(text.size):
+        if not is_account(frame.start[text.at + i]):
+            return False
+        frame.account[i] = upper(frame.start[text.at + i])
+    frame.account_size = text.size
+    return True
+
+
+cdef Status read_body(Frame* frame, uint32_t at, uint32_t end) noexcept nogil:
+    """Read token, sequence, numbers and account of the body data[at:end], then what is behind them."""
+    cdef const uint8_t* data = frame.start
+    cdef uint32_t opening = at, i
+    at += 1
+    frame.protocol = PROTOCOL_DC09
+    frame.encrypted = data[at] == 0x2A
+    at += frame.encrypted
+    frame.token_text.at = at
+    while at < end and data[at] != QUOTE and at - frame.token_text.at < DC09_TOKEN_BYTES_MAX:
+        at += 1
+    frame.token_text.size = at - frame.token_text.at
+    if frame.token_text.size == 0 or end - at < 6 or data[at] != QUOTE:
+        return BAD_FIELD
+    name_of_token(frame)
+    at += 1
+    frame.sequence = 0
+    for i in range(4):
+        if not is_digit(data[at + i]):
+            return BAD_FIELD
+        frame.sequence = frame.sequence * 10 + data[at + i] - 0x30
+    at += 4
+    frame.account_size = 0
+    frame.account_text.at = frame.account_text.size = 0
+    frame.receiver = frame.line = frame.network = NUMBER_NONE
+    if frame.token == TOKEN_NAK:
+        while at < end and data[at] != 0x5B:
+            at += 1
+    elif not read_number(data, &at, end, 0x52, &frame.receiver) or not read_number(data, &at, end, 0x4C, &frame.line):
+        return BAD_FIELD
+    if at < end and data[at] == 0x23:
+        at += 1
+        frame.account_text.at = at
+        while at < end and data[at] != 0x5B:
+            at += 1
+        frame.account_text.size = at - frame.account_text.at
+        if frame.account_text.size and not keep_account(frame, frame.account_text):
+            return BAD_FIELD
+    if at >= end or data[at] != 0x5B:
+        return BAD_FIELD
+    return read_rest(frame, opening, at + 1, end)
+
+
+cdef inline void name_of_token(Frame* frame) noexcept nogil:
+    """Set token, kind and answer from the token's text."""
+    cdef const uint8_t* text = frame.start + frame.token_text.at
+    cdef uint32_t i
+    frame.token = TOKEN_UNKNOWN
+    frame.kind = FRAME_OTHER
+    frame.answer = ANSWER_UNABLE
+    for i in range(token_count):
+        if TOKENS[i].size == frame.token_text.size and memcmp(TOKENS[i].text, text, TOKENS[i].size) == 0:
+            frame.token = TOKENS[i].token
+            frame.kind = TOKENS[i].kind
+            frame.answer = TOKENS[i].answer
+            break
+    if frame.encrypted and frame.kind == FRAME_HEARTBEAT:
+        frame.kind = FRAME_SIGNAL        # only decode can say that it is one: nothing may be answered before
+
+
+cdef Status read_rest(Frame* frame, uint32_t opening, uint32_t at, uint32_t end) noexcept nogil:
+    """Read data, extended data and stamp; `at` is behind the opening bracket."""
+    cdef const uint8_t* data = frame.start
+    frame.stamp_ns = frame.occurred_ns = TIME_NONE
+    frame.data.at = at
+    frame.identity.at = opening
+    if frame.encrypted:
+        frame.data.size = end - at
+        frame.identity.size = end - opening
+        return OK if frame.account_size or frame.kind == FRAME_REPLY else BAD_FIELD
+    at = closing_bracket(data, at, end)
+    if at == end:
+        return BAD_FIELD
+    frame.data.size = at - frame.data.at
+    at += 1
+    if at < end:
+        at = read_extended(frame, at, end)
+        frame.identity.size = at - opening
+        if end - at > STAMP_BYTES and data[at] == 0x5F:
+            frame.stamp_ns = stamp_of(data + at + 1)
+    else:
+        frame.identity.size = at - opening
+    if frame.account_size == 0 and frame.kind != FRAME_REPLY:
+        if not keep_account(frame, content_of(data, frame.data).account):
+            return BAD_FIELD
+    return OK
+
+
+cdef inline uint32_t closing_bracket(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
+    """Return where the first ']' before a '[', a '_' or the end is; else the last ']'; else `end`."""
+    cdef uint32_t last = end
+    while at < end:
+        if data[at] == 0x5D:
+            last = at
+            if at + 1 == end or data[at + 1] == 0x5B or data[at + 1] == 0x5F:
+                break
+        at += 1
+    return last
+
+
+cdef uint32_t read_extended(Frame* frame, uint32_t at, uint32_t end) noexcept nogil:
+    """Read the bracketed fields from `at` on and return where they end."""
+    cdef const uint8_t* data = frame.start
+    cdef uint32_t closing, digit, value
+    while at < end and data[at] == 0x5B:
+        closing = closing_bracket(data, at + 1, end)
+        if closing == end:
+            break
+        if data[at + 1] == 0x48 and closing - at - 2 == STAMP_BYTES:
+            frame.occurred_ns = stamp_of(data + at + 2)
+        elif (data[at + 1] == 0x47 or data[at + 1] == 0x4A) and 1 <= closing - at - 2 <= 6:
+            value = 0
+            for digit in range(at + 2, closing):
+                value = value * 10 + data[digit] - 0x30 if is_digit(data[digit]) else 0x1000000
+                if value >= 0x1000000:
+                    break
+            if value < 0x1000000:
+                frame.network = number_pack(value, closing - at - 2)
+        at = closing + 1
+    return at
+
+
+cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
+    """Part a data field into the account inside it and the rest: [#account|rest], [account|rest], [|rest], [rest].
+
+    Without '#' an account is alphanumeric and never begins with N or O, which begin an event.
+    """
+    cdef Content content
+    cdef const uint8_t* bar = <const uint8_t*>memchr(start + data.at, 0x7C, data.size)
+    cdef uint32_t at = data.at, i
+    content.account.at = content.account.size = 0
+    content.rest = data
+    if data.size and start[at] == 0x23:
+        at += 1
+    elif bar == NULL or start[at] == 0x4E or start[at] == 0x4F or start[at] == 0x7C:
+        if bar == start + at:
+            content.rest.at += 1
+            content.rest.size -= 1
+        return content
+    cdef uint32_t until = <uint32_t>(bar - start) if bar != NULL else <uint32_t>data.at + data.size
+    if until - at > ACCOUNT_BYTES_MAX or until - at < DC09_ACCOUNT_BYTES_MIN:
+        return content
+    for i in range(at, until):
+        if not is_account(start[i]) or (at == data.at and start[i] < 0x30):
+            return content
+    content.account.at = at
+    content.account.size = until - at
+    content.rest.at = until + (bar != NULL)
+    content.rest.size = data.at + data.size - content.rest.at
+    return content
+
+
+# ---- decode ----------------------------------------------------------------------------------------------------
+
+cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, Columns* batch) noexcept nogil:
+    """Append the signals of a frame to `batch`.
+
+    frame     as split left it; kind and answer are final afterwards
+    batch     filled; rows added all or none
+    Returns   OK | BATCH_FULL | BAD_FIELD (too many signals) | BAD_CRYPTO (encrypted: not read yet)
+    """
+    if frame.encrypted:                  # decryption under profile.key comes here
+        frame.answer = ANSWER_NONE
+        return BAD_CRYPTO
+    if frame.kind != FRAME_SIGNAL:
+        return OK
+    return decode_signals(frame, origin, batch)
+
+
+cdef Status decode_signals(Frame* frame, const Origin* origin, Columns* batch) noexcept nogil:
+    """One row for each frame, until the content is read: fire for FA and 11x, else info."""
+    cdef Row row
+    cdef const uint8_t* rest
+    if not batch_has_room(batch, 1, frame.size + frame.account_size):
+        return BATCH_FULL
+    cdef Content content = content_of(frame.start, frame.data)
+    rest = frame.start + content.rest.at
+    row.received_ns = origin.received_ns
+    row.occurred_ns = frame.stamp_ns
+    row.path = origin.path
+    row.sequence = frame.sequence
+    row.realm = origin.realm
+    row.flags = origin.flags
+    row.raw = batch_text(batch, frame.start, frame.size)
+    row.account = batch_text(batch, frame.account, frame.account_size)
+    row.identity = Text(row.raw.at + frame.identity.at, frame.identity.size)
+    row.native = Text(row.raw.at + content.rest.at, content.rest.size)
+    row.point = Text(0, 0)
+    row.kind = ROW_SIGNAL
+    row.protocol = PROTOCOL_DC09
+    row.condition = 0
+    row.signal_class = CLASS_INFO
+    row.state = STATE_INFO
+    if content.rest.size > 3 and (memchr(rest, 0x46, content.rest.size) != NULL or memcmp(rest, <const char*>b"111", 3) == 0):
+        row.signal_class = CLASS_FIRE
+        row.condition = CONDITION_FIRE
+        row.state = STATE_RAISED
+    batch_push(batch, &row)
+    return OK
+
+
+# ---- encode ----------------------------------------------------------------------------------------------------
+
+cdef inline uint8_t hex_digit(uint32_t value) noexcept nogil:
+    return value + 0x30 if value < 10 else value + 0x37
+
+
+cdef inline uint32_t put_number(uint8_t* out, uint32_t at, uint8_t letter, uint32_t number) noexcept nogil:
+    """Write `letter` and as many hex digits as were sent."""
+    cdef uint32_t value = number_value(number)
+    cdef int digit
+    out[at] = letter
+    at += 1
+    for digit in range(<int>number_digits(number) - 1, -1, -1):
+        out[at] = hex_digit(value >> (4 * digit) & 15)
+        at += 1
+    return at
+
+
+cdef inline void put_decimal(uint8_t* out, uint32_t value, uint32_t digits) noexcept nogil:
+    while digits:
+        digits -= 1
+        out[digits] = 0x30 + value % 10
+        value //= 10
+
+
+cdef uint32_t put_stamp(uint8_t* out, int64_t now_ns) noexcept nogil:
+    """Write _HH:MM:SS,MM-DD-YYYY and return its 20 bytes."""
+    cdef Civil now = civil_from_nanoseconds(now_ns)
+    memcpy(out, <const char*>b"_00:00:00,00-00-0000", 20)
+    put_decimal(out + 1, now.hour, 2)
+    put_decimal(out + 4, now.minute, 2)
+    put_decimal(out + 7, now.second, 2)
+    put_decimal(out + 10, now.month, 2)
+    put_decimal(out + 13, now.day, 2)
+    put_decimal(out + 16, now.year, 4)
+    return 20
+
+
+cdef uint32_t close_frame(uint8_t* out, uint32_t preamble, uint32_t at) noexcept nogil:
+    """Write LF, checksum, length and CR around the body out[preamble:at]; return the frame's size."""
+    cdef uint32_t length = at - preamble
+    cdef uint16_t crc = crc16(out + preamble, length)
+    out[0] = LF
+    if preamble == PREAMBLE_BINARY:
+        out[1] = crc >> 8
+        out[2] = crc & 0xFF
+    else:
+        out[1] = hex_digit(crc >> 12)
+        out[2] = hex_digit(crc >> 8 & 15)
+        out[3] = hex_digit(crc >> 4 & 15)
+        out[4] = hex_digit(crc & 15)
+    out[preamble - 4] = 0x30
+    out[preamble - 3] = hex_digit(length >> 8)
+    out[preamble - 2] = hex_digit(length >> 4 & 15)
+    out[preamble - 1] = hex_digit(length & 15)
+    out[at] = CR
+    return at + 1
+
+
+cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, int64_t now_ns,
+                     uint8_t* out) noexcept nogil:
+    """Write the reply to a frame whose bytes are still there.
+
+    out       filled; REPLY_BYTES_MAX bytes of room, of which 73 are the most that is used
+    now_ns    wall clock, ns since 1970 UTC; what NAK tells the transmitter
+    Returns   the reply's size; 0 for ANSWER_NONE
+    """
+    cdef uint32_t preamble = PREAMBLE_BINARY if frame.form & FORM_BINARY else PREAMBLE_HEXADECIMAL
+    cdef uint32_t at = preamble + 5
+    if answer == ANSWER_REFUSE:
+        memcpy(out + preamble, <const char*>b'"NAK"0000R0L0A0[]', 17)
+        return close_frame(out, preamble, preamble + 17 + put_stamp(out + preamble + 17, now_ns))
+    if answer == ANSWER_ACCEPT:
+        if frame.encrypted:              # the encrypted "*ACK" comes here; a clear one would be refused
+            return 0
+        memcpy(out + preamble, <const char*>b'"ACK"', 5)
+    elif answer == ANSWER_UNABLE:
+        memcpy(out + preamble, <const char*>b'"DUH"', 5)
+    else:
+        return 0
+    memcpy(out + at, frame.start + frame.token_text.at + frame.token_text.size + 1, 4)
+    at += 4
+    if frame.receiver != NUMBER_NONE:
+        at = put_number(out, at, 0x52, frame.receiver)
+    at = put_number(out, at, 0x4C, frame.line if frame.line != NUMBER_NONE else number_pack(0, 1))
+    if frame.account_text.size:
+        out[at] = 0x23
+        memcpy(out + at + 1, frame.start + frame.account_text.at, frame.account_text.size)
+        at += 1 + frame.account_text.size
+    out[at] = 0x5B
+    out[at + 1] = 0x5D
+    return close_frame(out, preamble, at + 2)
+
+
+DC09.protocol = PROTOCOL_DC09
+DC09.split = split
+DC09.decode = decode
+DC09.encode = encode

@@ -22,6 +22,16 @@ cdef enum Answer:
 cdef enum:
     NUMBER_NONE = 0          # a receiver, line or network number that the frame does not give
 
+cdef inline uint32_t number_pack(uint32_t value, uint32_t digits) noexcept nogil:
+    """A number of 1..6 hex digits and how many were sent, so that a reply can mirror them; never NUMBER_NONE."""
+    return (digits << 24 | value) + 1
+
+cdef inline uint32_t number_value(uint32_t number) noexcept nogil:
+    return (number - 1) & 0xFFFFFF
+
+cdef inline uint32_t number_digits(uint32_t number) noexcept nogil:
+    return (number - 1) >> 24
+
 cdef struct Span:            # of the frame, from its first byte
     uint16_t at
     uint16_t size
@@ -36,7 +46,7 @@ cdef struct Frame:
     uint8_t  encrypted
     uint8_t  account_size
     uint8_t  account[ACCOUNT_BYTES_MAX]   # upper case
-    uint32_t receiver        # value + 1 so that 0 means absent; digits in the top byte
+    uint32_t receiver        # NUMBER_NONE or number_pack; likewise the two below
     uint32_t line
     uint32_t network
     uint32_t sequence
@@ -44,7 +54,10 @@ cdef struct Frame:
     Span     token_text
     Span     data            # what decode reads
     Span     identity        # the bytes that make two frames the same (clear frames)
+    Span     account_text    # the header's account as sent; empty when the header gives none (the reply echoes it)
     int64_t  stamp_ns        # the frame's own time, ns since 1970 UTC, or TIME_NONE
+    int64_t  occurred_ns     # when it happened, where the frame says so apart from its stamp, or TIME_NONE
+    uint32_t examined        # bytes that split looked at, also when it fails; tests of linear time add them up
 
 cdef struct Profile:         # what is known of the transmitter; NULL stands for the defaults
     const uint8_t* key       # NULL: none

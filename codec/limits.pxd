@@ -4,6 +4,9 @@ cdef enum:
     # Frames.
     ACCOUNT_BYTES_MAX = 16        # DC-09 allows 16 hex digits; GB/T addresses take 15 decimal ones
     DC09_FRAME_BYTES_MAX = 4106   # LF, 4 CRC, 0LLL, 0xFFF bytes of body, CR, and one CR counted by ELDES panels
+    DC09_BODY_BYTES_MIN = 9       # "X"0000[]
+    DC09_TOKEN_BYTES_MAX = 16     # the longest of the standard has 8
+    DC09_ACCOUNT_BYTES_MIN = 3
     FRAME_BYTES_MAX = 4106        # the largest of all formats
     REPLY_BYTES_MAX = 256         # the longest reply that any format encodes
     FRAME_SIGNALS_MAX = 128       # signals in one frame; a frame with more is BAD_FIELD

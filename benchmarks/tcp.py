@@ -1,0 +1,67 @@
+"""TCP heartbeats with reply, many frames on each connection: the engine against a bare C server, on the same client.
+
+tcp.floor     epoll, one read, 40 bytes of reply for each frame's length that came; reads nothing
+tcp.engine    `tocsin serve`
+"""
+import json
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.compile import program
+from benchmarks.frames import heartbeats, write_frames
+from benchmarks.harness import Result, Size, digest, exists, in_turn, ratio
+from benchmarks.servers import Server, engine, floor, pinned, processors
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Seconds and warm-up of a round, transmitters, connections, frames on their way on each."""
+    seconds: float
+    warm_up: float
+    accounts: int
+    connections: int
+    pipeline: int
+
+
+SHAPES: dict[Size, Shape] = {"smoke": Shape(0.2, 0.1, 200, 10, 8), "full": Shape(3.0, 1.0, 10_000, 500, 16)}
+
+
+def run(size: Size, rounds: int = 5) -> list[Result]:
+    """Measure the floor, and the engine beside it where that is built. The warm-up enrols the transmitters."""
+    shape = SHAPES[size]
+    frames = heartbeats(shape.accounts)
+    with tempfile.TemporaryDirectory(prefix="tocsin-tcp-") as name, ExitStack() as stack:
+        file = write_frames(Path(name) / "frames", frames)
+        servers = {"floor": stack.enter_context(floor("tcp_floor", "--frame-bytes", str(len(frames[0]))))}
+        if exists("engine.pipeline"):
+            servers["engine"] = stack.enter_context(engine(Path(name)))
+            client(servers["engine"], file, shape)
+        costs: dict[str, list[float]] = {side: [] for side in servers}
+
+        def one(side: str) -> float:
+            report = client(servers[side], file, shape)
+            costs[side].append(report["server_cpu_s"] * 1e9 / max(report["received"], 1))
+            return report["rate"]
+
+        found = in_turn(rounds, {side: lambda side=side: one(side) for side in servers})  # type: ignore[misc]
+    facts: dict[str, dict[str, float | int | str]] = {
+        side: {"server_cpu_ns": sorted(costs[side])[rounds // 2], "connections": shape.connections,
+               "pipeline": shape.pipeline, "ratio": ratio(found[side], found["floor"])} for side in servers}
+    return [Result(f"tcp.{side}", size, int(found[side].median * shape.seconds), "frame", found[side].median,
+                   found[side].spread, digest(*frames), facts[side]) for side in servers]
+
+
+def client(server: Server, file: Path, shape: Shape) -> dict[str, float]:
+    """Run the client once; return its report."""
+    command = [str(program("tcp_client")), "--to", str(server.port), "--frames", str(file),
+               "--connections", str(shape.connections), "--pipeline", str(shape.pipeline),
+               "--seconds", str(shape.seconds), "--warm-up", str(shape.warm_up), "--watch", str(server.pid)]
+    with pinned(processors()[1]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=shape.seconds + shape.warm_up + 30)
+    if done.returncode:
+        raise RuntimeError(f"tcp_client ended with {done.returncode}: {done.stderr}")
+    report: dict[str, float] = json.loads(done.stdout)
+    return report

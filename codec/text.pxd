@@ -1,0 +1,96 @@
+# Bytes of a frame as characters: hex and decimal digits, accounts, and text that is to become valid UTF-8.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
+
+from codec.batch cimport TIME_NONE
+from codec.civil cimport days_in_month, nanoseconds_from_civil
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+
+    /* Value + 1 of each hex digit of either case; 0: no hex digit. */
+    static const uint8_t HEX[256] __attribute__((unused)) = {
+        ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+        ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+        ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    };
+
+    /* The characters of Windows-1252 from 0x80 to 0x9F; 0xFFFD where it has none. */
+    static const uint16_t WINDOWS_1252[32] __attribute__((unused)) = {
+        0x20AC, 0xFFFD, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+        0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0xFFFD, 0x017D, 0xFFFD,
+        0xFFFD, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+        0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0xFFFD, 0x017E, 0x0178,
+    };
+    """
+    const uint8_t HEX[256]
+    const uint16_t WINDOWS_1252[32]
+
+
+cdef inline bint is_digit(uint8_t c) noexcept nogil:
+    return c - 0x30 <= 9 and c >= 0x30
+
+cdef inline bint is_upper(uint8_t c) noexcept nogil:
+    return c >= 0x41 and c <= 0x5A
+
+cdef inline bint is_lower(uint8_t c) noexcept nogil:
+    return c >= 0x61 and c <= 0x7A
+
+cdef inline uint8_t upper(uint8_t c) noexcept nogil:
+    return c - 0x20 if is_lower(c) else c
+
+cdef inline bint is_account(uint8_t c) noexcept nogil:
+    """Printable ASCII but for blank, quote, brackets, bar and the number sign that introduces it."""
+    return c > 0x20 and c < 0x7F and c != 0x22 and c != 0x23 and c != 0x5B and c != 0x5D and c != 0x7C
+
+cdef inline int two_digits(const uint8_t* at) noexcept nogil:
+    """The value of two decimal digits; beyond 10000 when they are none."""
+    if not is_digit(at[0]) or not is_digit(at[1]):
+        return 100000
+    return (at[0] - 0x30) * 10 + at[1] - 0x30
+
+cdef inline int64_t stamp_of(const uint8_t* at) noexcept nogil:
+    """Read the 19 bytes HH:MM:SS,MM-DD-YYYY as ns since 1970 UTC; TIME_NONE unless they are a time of 1970..2261."""
+    cdef int hour = two_digits(at), minute = two_digits(at + 3), second = two_digits(at + 6)
+    cdef int month = two_digits(at + 9), day = two_digits(at + 12)
+    cdef int year = two_digits(at + 15) * 100 + two_digits(at + 17)
+    if at[2] != 0x3A or at[5] != 0x3A or at[8] != 0x2C or at[11] != 0x2D or at[14] != 0x2D:
+        return TIME_NONE
+    if hour > 23 or minute > 59 or second > 59 or month < 1 or month > 12 or year < 1970 or year > 2261:
+        return TIME_NONE
+    if day < 1 or day > days_in_month(year, month):
+        return TIME_NONE
+    return nanoseconds_from_civil(year, month, day, hour, minute, second)
+
+cdef inline uint32_t utf8_character(const uint8_t* at, uint32_t size) noexcept nogil:
+    """How many bytes the well-formed UTF-8 character at `at` has, 1..4 (RFC 3629, section 4); 0 when it is none."""
+    cdef uint8_t c = at[0]
+    cdef uint32_t need, i
+    if c < 0x80:
+        return 1
+    need = 2 if 0xC2 <= c <= 0xDF else 3 if 0xE0 <= c <= 0xEF else 4 if 0xF0 <= c <= 0xF4 else 0
+    if need == 0 or need > size:
+        return 0
+    if (c == 0xE0 and at[1] < 0xA0) or (c == 0xED and at[1] > 0x9F) or (c == 0xF0 and at[1] < 0x90) \
+            or (c == 0xF4 and at[1] > 0x8F):
+        return 0
+    for i in range(1, need):
+        if at[i] & 0xC0 != 0x80:
+            return 0
+    return need
+
+cdef inline uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
+    """Write a character below 0x10000 and return its bytes, 1..3."""
+    if character < 0x80:
+        out[0] = character
+        return 1
+    if character < 0x800:
+        out[0] = 0xC0 | character >> 6
+        out[1] = 0x80 | character & 0x3F
+        return 2
+    out[0] = 0xE0 | character >> 12
+    out[1] = 0x80 | character >> 6 & 0x3F
+    out[2] = 0x80 | character & 0x3F
+    return 3

@@ -1,0 +1,15 @@
+"""The ring in which heartbeats wait to become rows."""
+from engine.memory cimport memory_release, memory_reserve
+
+
+cdef class HeartbeatLog:
+    def __cinit__(self, uint32_t capacity=0):
+        self.capacity = capacity
+        if capacity:
+            self.ring = <Heartbeat*>memory_reserve(<size_t>capacity * sizeof(Heartbeat))
+
+    def __dealloc__(self):
+        memory_release(self.ring, <size_t>self.capacity * sizeof(Heartbeat))
+
+    def __len__(self):
+        return self.head - self.tail

@@ -1,0 +1,116 @@
+# An open-addressing index: 64-bit hash -> 32-bit number of a record that the caller keeps elsewhere.
+#
+# The index holds no keys. A lookup walks the candidates whose hash tag fits and the caller compares its own record:
+#
+#     probe = index_first(&index, hash)
+#     while (found = index_next(&index, &probe)) != INDEX_NONE: if same(record[found], key): ...
+#
+# One slot is 8 bytes: the upper half of the hash as a tag, and number + 1 (0 = free). Linear probing; removal shifts
+# the rest of the run back, so there are no tombstones. Load at most 5/8; growth rehashes from the tags, which hold
+# all the bits that a table of up to 2^32 slots needs.
+
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+cdef enum:
+    INDEX_NONE = 0xFFFFFFFF
+
+cdef struct Slot:
+    uint32_t tag
+    uint32_t number          # + 1; 0 = free
+
+cdef struct Index:
+    Slot*    slots           # owned
+    uint64_t mask            # slots - 1
+    uint64_t count
+
+cdef struct Probe:
+    uint64_t at
+    uint32_t tag
+
+cdef inline int index_create(Index* index, uint64_t records) except -1:
+    """Allocate room for `records` numbers; raises MemoryError. Untouched pages cost nothing."""
+    cdef uint64_t slots = 16
+    while slots * 5 < records * 8:
+        slots *= 2
+    index.slots = <Slot*>calloc(slots, sizeof(Slot))
+    if index.slots == NULL:
+        raise MemoryError()
+    index.mask = slots - 1
+    index.count = 0
+    return 0
+
+cdef inline void index_destroy(Index* index) noexcept:
+    free(index.slots)
+    index.slots = NULL
+
+cdef inline uint64_t index_home(const Index* index, uint32_t tag) noexcept nogil:
+    # The tag is spread again so that the slot does not depend on its low bits alone.
+    return (<uint64_t>tag * <uint64_t>0x9E3779B97F4A7C15 >> 20) & index.mask
+
+cdef inline Probe index_first(const Index* index, uint64_t hash) noexcept nogil:
+    cdef Probe probe
+    probe.tag = <uint32_t>(hash >> 32)
+    probe.at = index_home(index, probe.tag)
+    return probe
+
+cdef inline uint32_t index_next(const Index* index, Probe* probe) noexcept nogil:
+    """Return the next number whose tag fits, or INDEX_NONE."""
+    cdef Slot slot
+    while True:
+        slot = index.slots[probe.at]
+        if slot.number == 0:
+            return INDEX_NONE
+        probe.at = (probe.at + 1) & index.mask
+        if slot.tag == probe.tag:
+            return slot.number - 1
+
+cdef inline bint index_full(const Index* index) noexcept nogil:
+    return (index.count + 1) * 8 > (index.mask + 1) * 5
+
+cdef inline void index_put(Index* index, uint64_t hash, uint32_t number) noexcept nogil:
+    """Add a number; the caller knows that it is absent and that the index is not full."""
+    cdef Probe probe = index_first(index, hash)
+    while index.slots[probe.at].number != 0:
+        probe.at = (probe.at + 1) & index.mask
+    index.slots[probe.at].tag = probe.tag
+    index.slots[probe.at].number = number + 1
+    index.count += 1
+
+cdef inline void index_remove(Index* index, uint64_t hash, uint32_t number) noexcept nogil:
+    """Take a number out; nothing happens when it is absent."""
+    cdef Probe probe = index_first(index, hash)
+    cdef uint64_t hole = probe.at, at, home
+    while index.slots[hole].number != number + 1:
+        if index.slots[hole].number == 0:
+            return
+        hole = (hole + 1) & index.mask
+    at = hole
+    while True:
+        index.slots[hole].number = 0
+        while True:
+            at = (at + 1) & index.mask
+            if index.slots[at].number == 0:
+                index.count -= 1
+                return
+            home = index_home(index, index.slots[at].tag)
+            if ((at - home) & index.mask) >= ((at - hole) & index.mask):
+                break
+        index.slots[hole] = index.slots[at]
+        hole = at
+
+cdef inline int index_grow(Index* index) except -1:
+    """Double the slots; raises MemoryError and leaves the index as it was."""
+    cdef Index larger
+    cdef uint64_t i, at
+    index_create(&larger, (index.mask + 1) * 5 // 4)
+    for i in range(index.mask + 1):
+        if index.slots[i].number:
+            at = index_home(&larger, index.slots[i].tag)
+            while larger.slots[at].number:
+                at = (at + 1) & larger.mask
+            larger.slots[at] = index.slots[i]
+    larger.count = index.count
+    free(index.slots)
+    index[0] = larger
+    return 0

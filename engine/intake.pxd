@@ -1,0 +1,40 @@
+# The intake: the batch that is being filled while the one before it is flushed.
+#
+# It is what LISTEN and SUPERVISE hand their rows to, and what ADMIT sifts: ADMIT is an Intake that knows the frames
+# of the last minutes. Tickets say what a reply waits for: ticket t is durable once the append that took rows up to
+# t has returned. They live in memory alone and say nothing about journal numbers.
+
+from libc.stdint cimport uint32_t, uint64_t
+from codec.batch cimport Batch, Columns
+
+cdef enum:
+    TICKET_DURABLE = 0       # nothing to wait for
+
+cdef enum Urgency:
+    URGENCY_DEFERRABLE = 0   # test and info: the first to be refused when the journal's space is short
+    URGENCY_NORMAL = 1
+    URGENCY_FIRE = 2         # fire, gas and prealarm: the last
+
+cdef struct Mark:            # where a frame's rows begin, to take them out again
+    uint32_t row
+    uint32_t arena
+
+cdef struct Offered:
+    uint64_t ticket          # what the reply waits for
+    bint     is_new          # False: a frame that was admitted before; its rows are out again
+
+cdef class Intake:
+    cdef readonly Batch batch
+    cdef Columns* rows               # of the batch
+    cdef readonly uint64_t offered   # ticket of the newest row in the batch
+    cdef readonly uint64_t durable   # every ticket up to this one is on the disk
+    cdef uint32_t rows_urgent        # beyond this many rows only urgent ones come in
+    cdef uint32_t arena_urgent
+    cdef public int urgency_min      # Urgency: less urgent rows find the journal too full for them
+
+    cdef Mark mark(self) noexcept nogil
+    cdef void withdraw(self, Mark mark) noexcept nogil
+    cdef bint crowded(self) noexcept nogil
+    cdef bint has_room(self, Urgency urgency) noexcept nogil
+    cdef Urgency urgency_since(self, Mark mark) noexcept nogil
+    cdef Offered offer(self, Mark mark) noexcept nogil

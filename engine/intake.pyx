@@ -1,0 +1,83 @@
+"""The intake: rows that wait for their append, and the tickets of the replies that wait with them."""
+from libc.stdint cimport uint8_t
+
+from codec.limits cimport FRAME_BYTES_MAX
+from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_INFO, CLASS_PREALARM, CLASS_TEST
+
+
+cdef class Intake:
+    def __cinit__(self, uint32_t rows_max, uint32_t arena_max, *args):
+        if rows_max < 1024 or arena_max < 64 * FRAME_BYTES_MAX:
+            raise ValueError(f"an intake of {rows_max} rows and {arena_max} bytes is too small")
+        self.batch = Batch(rows_max, arena_max)
+        self.rows = &self.batch.columns
+        # The last eighth is kept for fire, gas and prealarm: they are the last to be refused.
+        self.rows_urgent = rows_max - rows_max // 8
+        self.arena_urgent = arena_max - arena_max // 8
+
+    def __len__(self):
+        return self.rows.count
+
+    cdef Mark mark(self) noexcept nogil:
+        cdef Mark mark
+        mark.row = self.rows.count
+        mark.arena = self.rows.arena_used
+        return mark
+
+    cdef void withdraw(self, Mark mark) noexcept nogil:
+        """Take out every row since `mark`."""
+        self.rows.count = mark.row
+        self.rows.arena_used = mark.arena
+
+    cdef bint crowded(self) noexcept nogil:
+        """Tell whether the room that is left is kept for fire."""
+        return self.rows.count > self.rows_urgent or self.rows.arena_used > self.arena_urgent
+
+    cdef bint has_room(self, Urgency urgency) noexcept nogil:
+        """Tell whether rows of this urgency may come in, or stay in when they were just added."""
+        return urgency >= self.urgency_min and (urgency == URGENCY_FIRE or not self.crowded())
+
+    cdef Urgency urgency_since(self, Mark mark) noexcept nogil:
+        """Return the urgency of the most urgent row since `mark`."""
+        cdef Urgency urgency = URGENCY_DEFERRABLE
+        cdef uint32_t row
+        cdef uint8_t signal_class
+        for row in range(mark.row, self.rows.count):
+            signal_class = self.rows.signal_class[row]
+            if signal_class == CLASS_FIRE or signal_class == CLASS_GAS or signal_class == CLASS_PREALARM:
+                return URGENCY_FIRE
+            if signal_class != CLASS_TEST and signal_class != CLASS_INFO:
+                urgency = URGENCY_NORMAL
+        return urgency
+
+    cdef Offered offer(self, Mark mark) noexcept nogil:
+        """Hand over the rows since `mark` as those of one frame."""
+        cdef Offered offered
+        self.offered += self.rows.count - mark.row
+        offered.ticket = self.offered
+        offered.is_new = True
+        return offered
+
+    def offer_frame(self, *rows):
+        cdef Mark mark = self.mark()
+        cdef Offered offered
+        for row in rows:
+            if not self.batch.add(**row):
+                self.withdraw(mark)
+                return None
+        with nogil:
+            offered = self.offer(mark)
+        return offered.ticket, offered.is_new
+
+    def take(self):
+        """Return the ticket up to which the batch reaches. The caller has encoded it; the rows are forgotten."""
+        self.batch.clear()
+        return self.offered
+
+    def release(self, uint64_t ticket):
+        """Note that every row up to `ticket` is durable."""
+        self.durable = ticket
+
+    def fail(self, uint64_t ticket):
+        """Note that the rows up to `ticket` that were not durable before never will be."""
+        self.durable = ticket

@@ -1,0 +1,26 @@
+# Peer addresses as LISTEN keeps them: 16 bytes, IPv4 mapped into IPv6, and a hash that tells one source from another.
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+from engine.listen.receiver cimport Arrival
+from engine.listen.sockets cimport AF_INET, ntohs, sockaddr_in, sockaddr_in6
+
+cdef inline void set_peer_hash(Arrival* arrival) noexcept nogil:
+    """Derive the peer's hash from its address; never 0."""
+    cdef uint64_t upper, lower
+    memcpy(&upper, arrival.address, 8)
+    memcpy(&lower, arrival.address + 8, 8)
+    upper = (upper ^ lower * <uint64_t>0x9E3779B97F4A7C15) * <uint64_t>0xD6E8FEB86659FD93
+    arrival.peer = <uint32_t>(upper >> 32) | 1
+
+cdef inline void note_peer(Arrival* arrival, const sockaddr_in6* peer) noexcept nogil:
+    """Write the peer's address, port and hash into `arrival`."""
+    cdef const sockaddr_in* four = <const sockaddr_in*>peer
+    if peer.sin6_family == AF_INET:
+        memset(arrival.address, 0, 10)
+        arrival.address[10] = arrival.address[11] = 0xFF
+        memcpy(arrival.address + 12, &four.sin_addr, 4)
+    else:
+        memcpy(arrival.address, &peer.sin6_addr, 16)
+    arrival.port = ntohs(peer.sin6_port)
+    set_peer_hash(arrival)

@@ -1,0 +1,43 @@
+# Enrolment: what to do with an account that is not in the path table.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from codec.batch cimport Columns
+from engine.index cimport Index
+from engine.paths cimport PathKey, PathTable
+
+cdef enum Policy:
+    POLICY_ENROL = 0
+    POLICY_QUARANTINE = 1            # stored and labelled, not supervised
+    POLICY_REFUSE = 2                # no reply
+
+cdef struct Registered:              # a transmitter that the configuration names
+    PathKey  key                     # account and protocol; listener = realm number, the rest zero
+    uint32_t supervision_ms
+
+cdef struct Admission:
+    uint32_t path                    # NO_PATH unless enrolled
+    uint8_t  policy                  # Policy that was applied
+
+cdef class Enrolment:
+    cdef PathTable paths
+    cdef Registered* registered      # owned
+    cdef uint32_t registered_count
+    cdef Index by_name
+    cdef uint16_t* realm_of          # owned; the realm number of each listener
+    cdef dict realm_numbers
+    cdef uint8_t policy
+    cdef uint32_t limit              # paths beyond which nobody is enrolled unasked
+    cdef uint32_t supervision_ms     # of those that the configuration does not name
+    cdef int64_t interval_ns         # between two enrolments
+    cdef int64_t burst_ns
+    cdef int64_t due_ns              # when the next one is due
+    cdef readonly uint64_t enrolled
+    cdef readonly uint64_t quarantined
+    cdef readonly uint64_t refused
+
+    cdef int realm_number(self, str realm) except -1
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms) except -1
+    cdef const Registered* find(self, const PathKey* key) noexcept nogil
+    cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
+                         int64_t seen_ms) noexcept nogil
+    cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil

@@ -1,0 +1,134 @@
+"""Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known."""
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport INT64_MAX
+from libc.stdio cimport snprintf
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy, memset
+
+from codec.batch cimport NO_PATH, TIME_NONE, Row, batch_has_room, batch_push, batch_text
+from codec.limits cimport ACCOUNT_BYTES_MAX
+from codec.words cimport ROW_ENROLMENT
+from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
+from engine.paths cimport LISTENERS_MAX, PATH_TEXT_BYTES_MAX, PathText
+from engine.siphash cimport siphash
+
+POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
+BURST_SECONDS = 1
+
+
+cdef class Enrolment:
+    def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
+                  uint32_t supervision_ms, list registered not None):
+        """Prepare the rules. `registered` is [(protocol number, account, realm, supervision ms)]."""
+        self.paths = paths
+        self.policy = POLICY_NUMBER[policy]
+        self.limit = limit
+        self.supervision_ms = supervision_ms
+        self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else INT64_MAX // 4
+        self.burst_ns = BURST_SECONDS * 1_000_000_000
+        self.due_ns = 0
+        self.realm_numbers = {"": 0}
+        self.realm_of = <uint16_t*>calloc(LISTENERS_MAX, sizeof(uint16_t))
+        self.registered = <Registered*>calloc(len(registered) + 1, sizeof(Registered))
+        index_create(&self.by_name, len(registered))
+        if self.realm_of == NULL or self.registered == NULL:
+            raise MemoryError()
+        for protocol, account, realm, supervision in registered:
+            self.register(protocol, account, realm, supervision)
+
+    def __dealloc__(self):
+        free(self.realm_of)
+        free(self.registered)
+        index_destroy(&self.by_name)
+
+    cdef int realm_number(self, str realm) except -1:
+        return self.realm_numbers.setdefault(realm, len(self.realm_numbers))
+
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms) except -1:
+        cdef Registered* entry = &self.registered[self.registered_count]
+        raw = account.upper().encode("ascii")
+        if len(raw) > ACCOUNT_BYTES_MAX:
+            raise ValueError(f"account {account!r} is longer than {ACCOUNT_BYTES_MAX} characters")
+        memcpy(entry.key.account, PyBytes_AS_STRING(raw), len(raw))
+        entry.key.account_size = len(raw)
+        entry.key.protocol = protocol
+        entry.key.listener = self.realm_number(realm)
+        entry.supervision_ms = supervision_ms
+        index_put(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&entry.key, sizeof(PathKey)),
+                  self.registered_count)
+        self.registered_count += 1
+        return 0
+
+    def listen_on(self, str name not None, str realm not None):
+        """Make a listener known; return its number in path keys."""
+        number = self.paths.listener(name, realm)
+        self.realm_of[<int>number] = self.realm_number(realm)
+        return number
+
+    cdef const Registered* find(self, const PathKey* key) noexcept nogil:
+        """Return what the configuration says of this transmitter, or NULL."""
+        cdef PathKey name
+        cdef Probe probe
+        cdef uint32_t number
+        if self.registered_count == 0:
+            return NULL
+        memset(&name, 0, sizeof(PathKey))
+        memcpy(name.account, key.account, ACCOUNT_BYTES_MAX)
+        name.account_size = key.account_size
+        name.protocol = key.protocol
+        name.listener = self.realm_of[key.listener]
+        probe = index_first(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&name, sizeof(PathKey)))
+        while True:
+            number = index_next(&self.by_name, &probe)
+            if number == INDEX_NONE:
+                return NULL
+            if memcmp(&self.registered[number].key, &name, sizeof(PathKey)) == 0:
+                return &self.registered[number]
+
+    cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
+                         int64_t seen_ms) noexcept nogil:
+        """Decide about an unknown path: add it to the table, or say under which policy it stays outside."""
+        cdef const Registered* entry = self.find(key)
+        cdef Admission admission
+        admission.path = NO_PATH
+        admission.policy = POLICY_ENROL if entry != NULL else self.policy
+        if entry == NULL and self.policy == POLICY_ENROL:
+            if self.due_ns < monotonic_ns - self.burst_ns:
+                self.due_ns = monotonic_ns - self.burst_ns
+            if self.due_ns > monotonic_ns or self.paths.count >= self.limit:
+                admission.policy = POLICY_QUARANTINE
+            else:
+                self.due_ns += self.interval_ns
+        if admission.policy == POLICY_ENROL:
+            admission.path = self.paths.add(key, entry.supervision_ms if entry != NULL else self.supervision_ms,
+                                            heard_ms, seen_ms)
+            if admission.path == NO_PATH:
+                admission.policy = POLICY_QUARANTINE
+        self.enrolled += admission.policy == POLICY_ENROL
+        self.quarantined += admission.policy == POLICY_QUARANTINE
+        self.refused += admission.policy == POLICY_REFUSE
+        return admission
+
+    cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
+        """Add the row that makes path `number` known; False when the batch is full."""
+        cdef PathKey* key = &self.paths.path[number].key
+        cdef char out[PATH_TEXT_BYTES_MAX + 32]
+        cdef PathText text
+        cdef Row row
+        if not batch_has_room(rows, 1, sizeof(out)):
+            return False
+        text = self.paths.write_text(number, out)
+        text.size += snprintf(out + text.size, 32, b" supervision=%u", self.paths.path[number].supervision_ms)
+        memset(&row, 0, sizeof(Row))
+        row.received_ns = received_ns
+        row.occurred_ns = TIME_NONE
+        row.path = number
+        row.kind = ROW_ENROLMENT
+        row.protocol = key.protocol
+        row.native = batch_text(rows, <const uint8_t*>out, text.size)
+        row.account.at = row.native.at + text.account_at
+        row.account.size = key.account_size
+        row.realm.at = row.native.at + text.realm_at if text.realm_size else 0
+        row.realm.size = text.realm_size
+        batch_push(rows, &row)
+        return True

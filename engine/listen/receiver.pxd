@@ -1,0 +1,54 @@
+# The receiver: one frame in, what to do about it out. UDP and TCP share it; neither knows what a frame is.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from codec.frame cimport Frame
+from codec.limits cimport REPLY_BYTES_MAX
+from codec.status cimport Status
+from engine.heartbeats cimport HeartbeatLog
+from engine.intake cimport Intake
+from engine.listen.counters cimport Counters
+from engine.listen.enrolment cimport Enrolment
+from engine.listen.refused cimport RefusedFrames
+from engine.paths cimport PathKey, PathTable
+
+cdef enum Action:
+    ACTION_WAIT = 0          # the frame is not complete
+    ACTION_NONE = 1          # no reply
+    ACTION_REPLY = 2         # send the reply now
+    ACTION_HOLD = 3          # send the reply when `ticket` is durable
+
+cdef struct Arrival:         # what is the same for all frames of one wake-up or one peer
+    int64_t  received_ns     # wall clock
+    int64_t  monotonic_ns
+    int64_t  heard_ms        # listening time
+    uint32_t peer            # hash of the address
+    uint16_t listener
+    uint8_t  address[16]     # of the peer, IPv6 or IPv4-mapped; for the list of refused frames
+    uint16_t port
+
+cdef struct Taken:
+    uint32_t size            # bytes to move on by
+    uint8_t  action          # Action
+    uint8_t  status          # Status
+    uint8_t  protocol
+    uint8_t  kind            # FrameKind
+    uint8_t  answer          # Answer of the reply
+    uint16_t reply_size
+    uint64_t ticket
+    uint8_t  reply[REPLY_BYTES_MAX]
+
+cdef class Receiver:
+    cdef PathTable paths
+    cdef Enrolment enrolment
+    cdef Intake intake
+    cdef RefusedFrames refused
+    cdef HeartbeatLog heartbeats
+    cdef Counters counters
+
+    cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void refuse(self, const uint8_t* data, uint32_t size, const Arrival* arrival, int status,
+                     Taken* taken) noexcept nogil
+    cdef uint32_t meet(self, Frame* frame, const PathKey* key, const Arrival* arrival, uint8_t* policy) noexcept nogil
+    cdef void journal(self, Frame* frame, uint32_t path, bint quarantined, const Arrival* arrival,
+                      Taken* taken) noexcept nogil
+    cdef void answer(self, const Frame* frame, const Arrival* arrival, Taken* taken) noexcept nogil

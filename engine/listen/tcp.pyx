@@ -1,0 +1,340 @@
+"""The TCP side of LISTEN.
+
+All connections share one receive buffer: a read is taken whole before the next begins, so a connection keeps memory
+of its own only for the beginning of a frame that was cut, and for replies that wait.
+"""
+import socket as sockets
+
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.buffer cimport PyBUF_WRITE
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from codec.limits cimport REPLY_BYTES_MAX
+from codec.status cimport BATCH_FULL, OK
+from codec.words cimport FRAME_HEARTBEAT
+from engine.histogram cimport histogram_add
+from engine.listen.address cimport set_peer_hash
+from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
+
+WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
+
+
+cdef class TcpListener:
+    def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
+                  uint16_t listener, Histogram heartbeat_latency not None, Histogram signal_latency not None, *,
+                  uint32_t connections_max, uint32_t held_per_connection_max, uint32_t held_max,
+                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns, on_rows not None):
+        self.receiver = receiver
+        self.counters = &receiver.counters
+        self.clock = clock
+        self.listening = listening
+        self.listener = listener
+        self.on_rows = on_rows
+        self.heartbeat_latency = heartbeat_latency
+        self.signal_latency = signal_latency
+        self.limits = TcpLimits(connections_max, held_per_connection_max, held_max, garbage_bytes_max, idle_ns,
+                                frame_ns)
+        self.buffer = <uint8_t*>malloc(READ_BYTES_MAX)
+        self.out = <uint8_t*>malloc(OUT_BYTES_MAX)
+        if self.buffer == NULL or self.out == NULL:
+            raise MemoryError()
+        self.buffer_view = PyMemoryView_FromMemory(<char*>self.buffer, READ_BYTES_MAX, PyBUF_WRITE)
+        self.connections = set()
+        self.waiting = {}
+        self.closed = {}
+
+    def __dealloc__(self):
+        free(self.buffer)
+        free(self.out)
+
+    @property
+    def held_in(self):
+        return self.held
+
+    def connection(self):
+        """Make the protocol object of a new connection; the factory that the event loop calls."""
+        return TcpConnection(self)
+
+    def count_closed(self, str reason not None):
+        self.closed[reason] = self.closed.get(reason, 0) + 1
+
+    def release(self, uint64_t durable):
+        """Write every reply whose ticket is durable, connection by connection, and read on where that stopped it."""
+        cdef TcpConnection connection
+        for connection in list(self.waiting):
+            connection.release(durable)
+
+    def withhold(self, uint64_t failed):
+        """Close the connections that wait for a ticket up to `failed`: an order cannot be kept over a missing reply."""
+        cdef TcpConnection connection
+        for connection in list(self.waiting):
+            if connection.marks[connection.marks_tail].ticket <= failed:
+                self.counters.replies_withheld += connection.held_in
+                connection.close("not_durable")
+
+    def sweep(self):
+        """Close connections that are idle, or whose frame does not end. Called about once a second."""
+        cdef int64_t now_ns = self.clock.monotonic_now()
+        cdef TcpConnection connection
+        for connection in list(self.connections):
+            if connection.began_ns and now_ns - connection.began_ns > self.limits.frame_ns:
+                self.counters.rejected[0][<int>REFUSED_FRAME_TIMEOUT] += 1
+                connection.close("frame_timeout")
+            elif now_ns - connection.read_ns > self.limits.idle_ns:
+                connection.close("idle")
+
+    def drain(self):
+        """Take no further frames; connections without held replies are closed, the others when theirs are out."""
+        cdef TcpConnection connection
+        self.draining = True
+        for connection in list(self.connections):
+            if connection.held_in == 0:
+                connection.close("shutdown")
+
+    cdef int remember_reply(self, TcpConnection connection, const Taken* taken, int64_t received_ns) except -1:
+        connection.hold(taken)
+        self.waiting[connection] = None
+        self.held += 1
+        return 0
+
+    cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil:
+        """Take frames until the bytes end or a reply must be held; that one is then in `taken`."""
+        cdef uint32_t heartbeats = 0, others = 0
+        cdef int64_t passed_ns
+        cdef Pass how = PASS_DONE
+        taken.action = ACTION_WAIT
+        while at[0] < size:
+            if self.out_size + REPLY_BYTES_MAX > OUT_BYTES_MAX:
+                how = PASS_OUT_FULL
+                break
+            if (connection.marks_head - connection.marks_tail >= self.limits.held_per_connection_max
+                    or self.held >= self.limits.held_max or self.receiver.intake.crowded()):
+                how = PASS_HELD
+                break
+            self.receiver.take(self.buffer + at[0], size - at[0], &connection.arrival, taken)
+            if taken.action == ACTION_WAIT:
+                break
+            self.counters.bytes += taken.size
+            at[0] += taken.size
+            if taken.status != OK and taken.status != BATCH_FULL:
+                connection.garbage_bytes += taken.size
+                if connection.garbage_bytes > self.limits.garbage_bytes_max:
+                    how = PASS_GARBAGE
+                    break
+            else:
+                connection.garbage_bytes -= min(connection.garbage_bytes, taken.size)
+            if taken.action == ACTION_REPLY and connection.marks_head != connection.marks_tail:
+                taken.action = ACTION_HOLD
+                taken.ticket = 0
+            if taken.action == ACTION_HOLD:
+                break
+            if taken.action == ACTION_REPLY:
+                memcpy(self.out + self.out_size, taken.reply, taken.reply_size)
+                self.out_size += taken.reply_size
+                self.counters.replies[taken.protocol][taken.answer] += 1
+                heartbeats += taken.kind == FRAME_HEARTBEAT
+                others += taken.kind != FRAME_HEARTBEAT
+        if heartbeats + others:
+            passed_ns = self.clock.monotonic_now() - connection.read_ns
+            histogram_add(&self.heartbeat_latency.data, passed_ns, heartbeats)
+            histogram_add(&self.signal_latency.data, passed_ns, others)
+        return how
+
+
+cdef class TcpConnection:
+    def __cinit__(self, TcpListener owner not None):
+        self.owner = owner
+        memset(&self.arrival, 0, sizeof(Arrival))
+        self.arrival.listener = owner.listener
+
+    def __dealloc__(self):
+        free(self.carry)
+        free(self.marks)
+
+    @property
+    def held_in(self):
+        return self.marks_head - self.marks_tail
+
+    # What the event loop calls.
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.read_ns = self.owner.clock.monotonic_now()
+        if self.owner.draining or len(self.owner.connections) >= self.owner.limits.connections_max:
+            self.owner.counters.shed[<int>SHED_CONNECTION] += 1
+            self.owner.count_closed("too_many")
+            transport.abort()
+            return
+        self.owner.counters.connections_accepted += 1
+        self.owner.connections.add(self)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
+        self.note_peer(transport.get_extra_info("peername"))
+
+    def get_buffer(self, sizehint):
+        if self.carry_size:
+            memcpy(self.owner.buffer, self.carry, self.carry_size)
+        return self.owner.buffer_view[self.carry_size:]
+
+    def buffer_updated(self, uint32_t size):
+        self.run(self.carry_size + size)
+
+    def eof_received(self):
+        return False
+
+    def pause_writing(self):
+        self.paused_for_writing = True
+        self.transport.pause_reading()
+
+    def resume_writing(self):
+        self.paused_for_writing = False
+        if not self.paused_for_replies:
+            self.transport.resume_reading()
+
+    def connection_lost(self, error):
+        if self in self.owner.connections:
+            self.owner.connections.discard(self)
+            self.owner.count_closed("peer")
+        self.forget_held()
+
+    # What becomes of the bytes.
+
+    cdef int run(self, uint32_t size) except -1:
+        """Take the frames in the first `size` bytes of the shared buffer; keep what is left of them."""
+        cdef uint32_t at = 0
+        cdef Pass how = PASS_OUT_FULL
+        if self.owner.draining or self.transport is None:
+            return 0
+        while how == PASS_OUT_FULL:
+            how = self.advance(size, &at)
+        if how == PASS_GARBAGE:
+            self.owner.counters.rejected[0][<int>REFUSED_GARBAGE_LIMIT] += 1
+            self.close("garbage")
+            return 0
+        if at or not self.carry_size:
+            self.began_ns = self.read_ns
+        if at == size or how == PASS_HELD:
+            self.began_ns = 0
+        self.keep(self.owner.buffer + at, size - at)
+        if how == PASS_HELD and not self.paused_for_replies:
+            self.paused_for_replies = True
+            self.transport.pause_reading()
+        self.owner.on_rows()
+        return 0
+
+    cdef Pass advance(self, uint32_t size, uint32_t* at) except *:
+        """Make one pass over the bytes and write the replies that it gathered."""
+        cdef Taken taken
+        cdef Pass how
+        cdef int64_t now_ns = self.owner.clock.monotonic_now()
+        self.read_ns = now_ns
+        self.arrival.monotonic_ns = now_ns
+        self.arrival.received_ns = self.owner.clock.wall_now()
+        self.arrival.heard_ms = self.owner.listening.update(now_ns)
+        while True:
+            with nogil:
+                how = self.owner.take_frames(self, size, at, &taken)
+            if how != PASS_DONE or taken.action != ACTION_HOLD:
+                break
+            self.owner.remember_reply(self, &taken, now_ns)
+        if self.owner.out_size:
+            self.transport.write(PyBytes_FromStringAndSize(<char*>self.owner.out, self.owner.out_size))
+            self.owner.out_size = 0
+        return how
+
+    cdef int keep(self, const uint8_t* data, uint32_t size) except -1:
+        """Keep the beginning of an unfinished frame, or frames that may not be taken yet."""
+        cdef uint8_t* kept = NULL
+        if size:
+            kept = <uint8_t*>malloc(size)
+            if kept == NULL:
+                raise MemoryError()
+            memcpy(kept, data, size)
+        free(self.carry)
+        self.carry = kept
+        self.carry_size = size
+        return 0
+
+    cdef int hold(self, const Taken* taken) except -1:
+        """Queue a reply behind those that wait already."""
+        cdef uint32_t slots = self.owner.limits.held_per_connection_max
+        cdef HeldMark* mark
+        if self.marks == NULL:
+            self.marks = <HeldMark*>calloc(slots, sizeof(HeldMark))
+            if self.marks == NULL:
+                raise MemoryError()
+            self.held_bytes = bytearray()
+        mark = &self.marks[self.marks_head % slots]
+        mark.ticket = taken.ticket
+        mark.received_ns = self.arrival.monotonic_ns
+        mark.size = taken.reply_size
+        mark.protocol = taken.protocol
+        mark.answer = taken.answer
+        self.held_bytes += taken.reply[:taken.reply_size]
+        self.marks_head += 1
+        return 0
+
+    def release(self, uint64_t durable):
+        """Write the replies at the head of the queue whose tickets are durable; go on reading where they stopped it."""
+        cdef uint32_t slots = self.owner.limits.held_per_connection_max, size = 0
+        cdef HeldMark* mark
+        cdef int64_t now_ns = self.owner.clock.monotonic_now()
+        while self.marks_tail != self.marks_head:
+            mark = &self.marks[self.marks_tail % slots]
+            if mark.ticket > durable:
+                break
+            size += mark.size
+            histogram_add(&self.owner.signal_latency.data, now_ns - mark.received_ns, 1)
+            self.owner.counters.replies[mark.protocol][mark.answer] += 1
+            self.marks_tail += 1
+            self.owner.held -= 1
+        if size:
+            self.transport.write(bytes(self.held_bytes[:size]))
+            del self.held_bytes[:size]
+        if self.marks_tail == self.marks_head:
+            self.owner.waiting.pop(self, None)
+            if self.owner.draining:
+                self.close("shutdown")
+                return
+        if self.paused_for_replies:
+            self.read_on()
+
+    def read_on(self):
+        """Take the frames that were kept, then let the loop read again."""
+        cdef uint32_t size = self.carry_size
+        self.paused_for_replies = False
+        if size:
+            memcpy(self.owner.buffer, self.carry, size)
+            self.run(size)
+        if not self.paused_for_replies and not self.paused_for_writing and self.transport is not None:
+            self.transport.resume_reading()
+
+    def close(self, str reason not None):
+        """Close from our side. Replies that were written still leave; held ones do not."""
+        if self in self.owner.connections:
+            self.owner.connections.discard(self)
+            self.owner.count_closed(reason)
+        self.forget_held()
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            transport.close()
+
+    def forget_held(self):
+        self.owner.held -= self.marks_head - self.marks_tail
+        self.marks_tail = self.marks_head
+        self.owner.waiting.pop(self, None)
+
+    def note_peer(self, peername):
+        """Write the peer's address into what every frame of this connection arrives with."""
+        if not peername:
+            return
+        host, port = peername[:2]
+        family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
+        raw = sockets.inet_pton(family, host.partition("%")[0])
+        raw = raw if family == sockets.AF_INET6 else bytes(10) + b"\xff\xff" + raw
+        memcpy(self.arrival.address, <const char*>raw, 16)
+        self.arrival.port = port
+        set_peer_hash(&self.arrival)

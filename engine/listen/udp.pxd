@@ -1,0 +1,69 @@
+# UDP: many datagrams in, many replies out, two system calls for each batch and no object for any of them.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from codec.limits cimport REPLY_BYTES_MAX
+from engine.clock cimport Clock
+from engine.histogram cimport Histogram
+from engine.listen.counters cimport Counters
+from engine.listen.receiver cimport Arrival, Receiver, Taken
+from engine.listen.sockets cimport iovec, mmsghdr, sockaddr_in6
+from engine.supervise.listening cimport ListeningClock
+
+cdef enum:
+    DATAGRAMS = 64               # of one recvmmsg; more only push each other out of the cache
+    ROUNDS_MAX = 8               # of one wake-up, so that nothing else waits longer than some 2 ms
+    DATAGRAM_BYTES_MAX = 4608    # the longest frame and what may stand before it
+    CONTROL_BYTES = 64           # room for one IP_PKTINFO or IPV6_PKTINFO
+    HELD_PER_SEND = 64
+
+cdef struct HeldReply:           # a reply that waits for its ticket
+    uint64_t ticket
+    int64_t  received_ns         # monotonic, for the latency histogram
+    sockaddr_in6 peer            # large enough for both families
+    uint16_t peer_size
+    uint16_t size
+    uint16_t control_size
+    uint8_t  protocol
+    uint8_t  answer
+    uint8_t  control[CONTROL_BYTES]
+    uint8_t  bytes[REPLY_BYTES_MAX]
+
+cdef class UdpListener:
+    cdef Receiver receiver
+    cdef Counters* counters          # of the receiver
+    cdef Clock clock
+    cdef ListeningClock listening
+    cdef int fd
+    cdef uint16_t listener
+    cdef bint from_called_address    # bound to all addresses: reply from the one that was called
+    cdef readonly object socket
+    # Buffers of one round; all owned.
+    cdef uint8_t* buffers            # DATAGRAMS of DATAGRAM_BYTES_MAX
+    cdef mmsghdr* received
+    cdef iovec* received_at
+    cdef sockaddr_in6* peers
+    cdef uint8_t* controls
+    cdef mmsghdr* replies            # several frames of one datagram give several replies
+    cdef iovec* replies_at
+    cdef uint8_t* reply_bytes
+    cdef uint8_t* reply_protocol
+    cdef uint8_t* reply_answer
+    cdef uint32_t replies_count
+    cdef uint32_t round_heartbeats   # of them
+    cdef int64_t round_ns            # monotonic clock when the round was received
+    # Replies that wait: a ring in the order of arrival.
+    cdef HeldReply* held
+    cdef uint32_t held_max
+    cdef uint64_t held_head
+    cdef uint64_t held_tail
+    cdef readonly uint64_t wakeups
+    cdef Histogram heartbeat_latency
+    cdef Histogram signal_latency
+
+    cdef int receive(self) noexcept nogil
+    cdef void take_datagram(self, uint32_t index, Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void add_reply(self, uint32_t index, const Taken* taken) noexcept nogil
+    cdef void hold(self, uint32_t index, const Arrival* arrival, const Taken* taken) noexcept nogil
+    cdef uint32_t send(self, uint32_t count) noexcept nogil
+    cdef void send_replies(self) noexcept nogil
+    cdef uint32_t send_held(self, uint64_t durable) noexcept nogil

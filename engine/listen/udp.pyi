@@ -1,0 +1,28 @@
+import socket as sockets
+
+from engine.clock import Clock
+from engine.histogram import Histogram
+from engine.listen.receiver import Receiver
+from engine.supervise.listening import ListeningClock
+
+class UdpListener:
+    """One UDP socket: receives, answers, and holds the replies that wait for the journal.
+
+    socket    bound and non-blocking;  listener  its number in path keys
+    held_max  replies that may wait; beyond, a signal gets none and its transmitter sends again
+    """
+
+    socket: sockets.socket
+    wakeups: int
+    held_in: int
+
+    def __init__(self, receiver: Receiver, clock: Clock, listening: ListeningClock, socket: sockets.socket,
+                 listener: int, held_max: int, heartbeat_latency: Histogram, signal_latency: Histogram) -> None: ...
+    def kernel_drops(self) -> int:
+        """Return the datagrams that the kernel dropped because the socket's buffer was full."""
+    def on_readable(self) -> int:
+        """Take what has arrived, at most 512 datagrams; return how many. Raises OSError."""
+    def release(self, durable: int) -> int:
+        """Send every reply whose ticket is at most `durable`; return how many."""
+    def withhold(self, failed: int) -> None:
+        """Drop every reply that waits for a ticket up to `failed`."""

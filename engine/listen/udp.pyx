@@ -1,0 +1,267 @@
+"""The UDP side of LISTEN.
+
+One wake-up takes datagrams in rounds of 64 until the socket is empty, at most 8 rounds; each round is one recvmmsg,
+a loop without the GIL, and one sendmmsg. Replies that must wait for the journal lie in a ring until their ticket is
+durable. Rejected: asyncio's DatagramProtocol (one object and one system call a datagram, a quarter of the rate).
+"""
+import socket as sockets
+
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from codec.status cimport BAD_LENGTH
+from codec.words cimport FRAME_HEARTBEAT
+from engine.histogram cimport histogram_add
+from engine.listen.address cimport note_peer
+from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
+from engine.listen.sockets cimport MSG_DONTWAIT, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in6
+from engine.memory cimport memory_release, memory_reserve
+
+SO_MEMINFO = 55
+MEMINFO_DROPS = 8                # place of the drop count in what SO_MEMINFO returns
+IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
+
+cdef enum:
+    REPLIES = 256                # replies of one round; a datagram may hold several frames
+
+
+cdef class UdpListener:
+    def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
+                  socket not None, uint16_t listener, uint32_t held_max, Histogram heartbeat_latency not None,
+                  Histogram signal_latency not None):
+        """Serve a bound, non-blocking UDP socket. `held_max` is the number of replies that may wait."""
+        self.receiver = receiver
+        self.counters = &receiver.counters
+        self.clock = clock
+        self.listening = listening
+        self.socket = socket
+        self.fd = socket.fileno()
+        self.listener = listener
+        self.held_max = held_max
+        self.heartbeat_latency = heartbeat_latency
+        self.signal_latency = signal_latency
+        self.buffers = <uint8_t*>malloc(DATAGRAMS * DATAGRAM_BYTES_MAX)
+        self.received = <mmsghdr*>calloc(DATAGRAMS, sizeof(mmsghdr))
+        self.received_at = <iovec*>calloc(DATAGRAMS, sizeof(iovec))
+        self.peers = <sockaddr_in6*>calloc(DATAGRAMS, sizeof(sockaddr_in6))
+        self.controls = <uint8_t*>calloc(DATAGRAMS, CONTROL_BYTES)
+        self.replies = <mmsghdr*>calloc(REPLIES, sizeof(mmsghdr))
+        self.replies_at = <iovec*>calloc(REPLIES, sizeof(iovec))
+        self.reply_bytes = <uint8_t*>malloc(REPLIES * REPLY_BYTES_MAX)
+        self.reply_protocol = <uint8_t*>calloc(REPLIES, 1)
+        self.reply_answer = <uint8_t*>calloc(REPLIES, 1)
+        if (self.buffers == NULL or self.received == NULL or self.received_at == NULL or self.peers == NULL
+                or self.controls == NULL or self.replies == NULL or self.replies_at == NULL
+                or self.reply_bytes == NULL or self.reply_protocol == NULL or self.reply_answer == NULL):
+            raise MemoryError()
+        self.held = <HeldReply*>memory_reserve(<size_t>held_max * sizeof(HeldReply))
+        self.ask_for_called_address()
+
+    def __dealloc__(self):
+        free(self.buffers)
+        free(self.received)
+        free(self.received_at)
+        free(self.peers)
+        free(self.controls)
+        free(self.replies)
+        free(self.replies_at)
+        free(self.reply_bytes)
+        free(self.reply_protocol)
+        free(self.reply_answer)
+        memory_release(self.held, <size_t>self.held_max * sizeof(HeldReply))
+
+    def ask_for_called_address(self):
+        """On a socket bound to every address, let the kernel say which one was called, so that the reply leaves there."""
+        address = self.socket.getsockname()[0]
+        self.from_called_address = address in ("0.0.0.0", "::")
+        if self.from_called_address:
+            if self.socket.family == sockets.AF_INET6:
+                self.socket.setsockopt(sockets.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+            if self.socket.family == sockets.AF_INET:
+                self.socket.setsockopt(sockets.IPPROTO_IP, IP_PKTINFO, 1)
+
+    @property
+    def held_in(self):
+        return self.held_head - self.held_tail
+
+    def kernel_drops(self):
+        """Return the datagrams that the kernel dropped because the socket's buffer was full."""
+        raw = self.socket.getsockopt(sockets.SOL_SOCKET, SO_MEMINFO, 36)
+        return int.from_bytes(raw[MEMINFO_DROPS * 4:MEMINFO_DROPS * 4 + 4], "little") if len(raw) >= 36 else 0
+
+    def on_readable(self):
+        """Take what has arrived. Returns the datagrams taken; raises OSError when the socket itself fails."""
+        cdef int taken, error
+        with nogil:
+            taken = self.receive()
+            error = errno
+        if taken < 0:
+            raise OSError(error, "recvmmsg")
+        return taken
+
+    def release(self, uint64_t durable):
+        """Send every reply whose ticket is durable. Returns how many left."""
+        cdef uint32_t sent
+        with nogil:
+            sent = self.send_held(durable)
+        return sent
+
+    def withhold(self, uint64_t failed):
+        """Drop every reply that waits for a ticket up to `failed`: its rows could not be journalled."""
+        while self.held_tail != self.held_head and self.held[self.held_tail % self.held_max].ticket <= failed:
+            self.held_tail += 1
+            self.counters.replies_withheld += 1
+
+    cdef int receive(self) noexcept nogil:
+        cdef Arrival arrival
+        cdef Taken taken
+        cdef int count, i, rounds, total = 0
+        memset(&arrival, 0, sizeof(Arrival))
+        arrival.listener = self.listener
+        self.wakeups += 1
+        for rounds in range(ROUNDS_MAX):
+            for i in range(DATAGRAMS):
+                self.received_at[i].iov_base = self.buffers + i * DATAGRAM_BYTES_MAX
+                self.received_at[i].iov_len = DATAGRAM_BYTES_MAX
+                self.received[i].msg_hdr.msg_name = &self.peers[i]
+                self.received[i].msg_hdr.msg_namelen = sizeof(sockaddr_in6)
+                self.received[i].msg_hdr.msg_iov = &self.received_at[i]
+                self.received[i].msg_hdr.msg_iovlen = 1
+                self.received[i].msg_hdr.msg_control = (self.controls + i * CONTROL_BYTES
+                                                        if self.from_called_address else NULL)
+                self.received[i].msg_hdr.msg_controllen = CONTROL_BYTES if self.from_called_address else 0
+            count = recvmmsg(self.fd, self.received, DATAGRAMS, MSG_DONTWAIT, NULL)
+            if count < 0:
+                return total if errno == EAGAIN or errno == EINTR else -1
+            arrival.received_ns = self.clock.wall_now()
+            arrival.monotonic_ns = self.clock.monotonic_now()
+            arrival.heard_ms = self.listening.update(arrival.monotonic_ns)
+            self.round_ns = arrival.monotonic_ns
+            for i in range(count):
+                self.take_datagram(i, &arrival, &taken)
+            self.send_replies()
+            total += count
+            if count < DATAGRAMS:
+                break
+        return total
+
+    cdef void take_datagram(self, uint32_t index, Arrival* arrival, Taken* taken) noexcept nogil:
+        """Take every frame of one datagram. What is left of an unfinished one is garbage: no more of it will come."""
+        cdef const uint8_t* data = self.buffers + index * DATAGRAM_BYTES_MAX
+        cdef uint32_t size = self.received[index].msg_len, at = 0
+        self.counters.bytes += size
+        note_peer(arrival, &self.peers[index])
+        while at < size:
+            self.receiver.take(data + at, size - at, arrival, taken)
+            if taken.action == ACTION_WAIT:
+                self.receiver.refuse(data + at, size - at, arrival, BAD_LENGTH, taken)
+            at += taken.size
+            if taken.action == ACTION_REPLY:
+                self.add_reply(index, taken)
+            elif taken.action == ACTION_HOLD:
+                self.hold(index, arrival, taken)
+
+    cdef void add_reply(self, uint32_t index, const Taken* taken) noexcept nogil:
+        """Put a reply that may leave at once into this round's batch."""
+        cdef uint32_t i
+        cdef mmsghdr* message
+        if self.replies_count == REPLIES:
+            self.send_replies()
+        i = self.replies_count
+        memcpy(self.reply_bytes + i * REPLY_BYTES_MAX, taken.reply, taken.reply_size)
+        self.replies_at[i].iov_base = self.reply_bytes + i * REPLY_BYTES_MAX
+        self.replies_at[i].iov_len = taken.reply_size
+        message = &self.replies[i]
+        message.msg_hdr.msg_name = &self.peers[index]
+        message.msg_hdr.msg_namelen = self.received[index].msg_hdr.msg_namelen
+        message.msg_hdr.msg_iov = &self.replies_at[i]
+        message.msg_hdr.msg_iovlen = 1
+        message.msg_hdr.msg_control = self.received[index].msg_hdr.msg_control
+        message.msg_hdr.msg_controllen = self.received[index].msg_hdr.msg_controllen if self.from_called_address else 0
+        self.reply_protocol[i] = taken.protocol
+        self.reply_answer[i] = taken.answer
+        self.replies_count = i + 1
+        self.round_heartbeats += taken.kind == FRAME_HEARTBEAT
+
+    cdef void hold(self, uint32_t index, const Arrival* arrival, const Taken* taken) noexcept nogil:
+        """Keep a reply until its ticket is durable. Without room it is dropped: the transmitter sends again."""
+        cdef HeldReply* held
+        if self.held_head - self.held_tail == self.held_max:
+            self.counters.shed[<int>SHED_HELD_REPLY] += 1
+            return
+        held = &self.held[self.held_head % self.held_max]
+        held.ticket = taken.ticket
+        held.received_ns = arrival.monotonic_ns
+        held.peer = self.peers[index]
+        held.peer_size = self.received[index].msg_hdr.msg_namelen
+        held.size = taken.reply_size
+        held.protocol = taken.protocol
+        held.answer = taken.answer
+        held.control_size = 0
+        if self.from_called_address:
+            held.control_size = self.received[index].msg_hdr.msg_controllen
+            memcpy(held.control, self.received[index].msg_hdr.msg_control, held.control_size)
+        memcpy(held.bytes, taken.reply, taken.reply_size)
+        self.held_head += 1
+
+    cdef uint32_t send(self, uint32_t count) noexcept nogil:
+        """Send the first `count` prepared replies and count them. What the socket does not take is shed."""
+        cdef uint32_t sent = 0, i
+        cdef int taken
+        while sent < count:
+            taken = sendmmsg(self.fd, self.replies + sent, count - sent, MSG_DONTWAIT)
+            if taken > 0:
+                sent += taken
+            elif errno == EAGAIN:
+                break
+            elif errno != EINTR:
+                # This peer cannot be reached (its network is gone, its port closed); the others can.
+                self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += 1
+                self.reply_answer[sent] = 0
+                sent += 1
+        for i in range(sent):
+            self.counters.replies[self.reply_protocol[i]][self.reply_answer[i]] += 1
+        self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += count - sent
+        return sent
+
+    cdef void send_replies(self) noexcept nogil:
+        """Send this round's replies and record how long they took."""
+        cdef int64_t passed_ns
+        if self.replies_count == 0:
+            return
+        self.send(self.replies_count)
+        passed_ns = self.clock.monotonic_now() - self.round_ns
+        histogram_add(&self.heartbeat_latency.data, passed_ns, self.round_heartbeats)
+        histogram_add(&self.signal_latency.data, passed_ns, self.replies_count - self.round_heartbeats)
+        self.replies_count = 0
+        self.round_heartbeats = 0
+
+    cdef uint32_t send_held(self, uint64_t durable) noexcept nogil:
+        cdef uint32_t total = 0, count, i
+        cdef HeldReply* held
+        cdef int64_t now_ns = self.clock.monotonic_now()
+        while True:
+            count = 0
+            while count < HELD_PER_SEND and self.held_tail + count != self.held_head:
+                held = &self.held[(self.held_tail + count) % self.held_max]
+                if held.ticket > durable:
+                    break
+                self.replies_at[count].iov_base = held.bytes
+                self.replies_at[count].iov_len = held.size
+                self.replies[count].msg_hdr.msg_name = &held.peer
+                self.replies[count].msg_hdr.msg_namelen = held.peer_size
+                self.replies[count].msg_hdr.msg_iov = &self.replies_at[count]
+                self.replies[count].msg_hdr.msg_iovlen = 1
+                self.replies[count].msg_hdr.msg_control = held.control if held.control_size else NULL
+                self.replies[count].msg_hdr.msg_controllen = held.control_size
+                self.reply_protocol[count] = held.protocol
+                self.reply_answer[count] = held.answer
+                histogram_add(&self.signal_latency.data, now_ns - held.received_ns, 1)
+                count += 1
+            if count == 0:
+                return total
+            self.send(count)
+            self.held_tail += count
+            total += count

@@ -1,0 +1,114 @@
+"""Who may ask: bearer tokens from files, each with a role and the name of whoever holds it."""
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import stat
+from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from aiohttp import web
+
+from engine.operate.problem import Handler, problem
+
+TOKEN_CHARACTERS_MIN = 24
+OPEN_ROUTES = frozenset({"/livez", "/readyz"})
+
+
+class Role(IntEnum):
+    """Each role may do what the smaller ones may."""
+
+    READ = 1
+    OPERATE = 2
+    ADMIN = 3
+
+
+class BadTokenFile(ValueError):
+    """A token file that must not be used; the text names the file and the line, never a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """name: who is written down with a change; digest: SHA-256 of the token."""
+
+    name: str
+    role: Role
+    digest: bytes
+
+
+def read_tokens(path: Path) -> tuple[Holder, ...]:
+    """Read a token file: `role name token` on each line, `#` begins a comment line.
+
+    Raises  BadTokenFile, also when others than the owner may read the file; OSError
+    """
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise BadTokenFile(f"{path}: readable by others; allowed: mode 0600")
+    holders = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 3 or words[0].upper() not in Role.__members__:
+            raise BadTokenFile(f"{path}:{number}: allowed: read|operate|admin, a name, a token")
+        if len(words[2]) < TOKEN_CHARACTERS_MIN:
+            raise BadTokenFile(f"{path}:{number}: token shorter than {TOKEN_CHARACTERS_MIN} characters")
+        holders.append(Holder(words[1], Role[words[0].upper()], digest_of(words[2])))
+    return tuple(holders)
+
+
+def digest_of(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def find_holder(holders: Iterable[Holder], authorization: str) -> Holder | None:
+    """Return who sent this `Authorization` header, or None.
+
+    `Bearer TOKEN`, or `Basic` with the token as password: a browser can send the second one by itself, also for a
+    page and its event stream. All digests are compared, each in constant time.
+    """
+    scheme, _, value = authorization.partition(" ")
+    token = value.strip()
+    if scheme.lower() == "basic":
+        try:
+            token = b64decode(token, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    elif scheme.lower() != "bearer":
+        return None
+    digest, found = digest_of(token), None
+    for holder in holders:
+        if hmac.compare_digest(holder.digest, digest):
+            found = holder
+    return found
+
+
+class Access:
+    """The gate before every handler.
+
+    holders   None = open to everyone, for a server on loopback only
+    refused   requests turned away, for the scrape
+    """
+
+    def __init__(self, holders: Iterable[Holder] | None) -> None:
+        self.refused = 0
+        self._holders = None if holders is None else tuple(holders)
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let the request through when its token has the role that its method needs; reading needs `read`."""
+        if self._holders is None or request.path in OPEN_ROUTES:
+            return await handler(request)
+        holder = find_holder(self._holders, request.headers.get("Authorization", ""))
+        if holder is None:
+            self.refused += 1
+            return problem(401, "a bearer token is needed",
+                           {"WWW-Authenticate": 'Bearer realm="tocsin", Basic realm="tocsin", charset="UTF-8"'})
+        needed = Role.READ if request.method in ("GET", "HEAD") else Role.OPERATE
+        if holder.role < needed:
+            self.refused += 1
+            return problem(403, f"role {needed.name.lower()} is needed")
+        return await handler(request)

@@ -1,0 +1,124 @@
+"""The HTTP API: one small handler a route; what they know of the engine is `EngineView` and `Forward`."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+
+from engine.forward.hub import Forward, TooManySubscribers
+from engine.forward.question import BadQuestion, read_question
+from engine.forward.select import CLASS_BITS
+from engine.operate.health import Health
+from engine.operate.metrics import OPEN_TYPE, TEXT_TYPE, wants_open_metrics
+from engine.operate.page import next_cursor, read_cursor, read_limit, read_number_cursor
+from engine.operate.problem import problem
+from engine.operate.view import Away, EngineView, RejectedQuestion, SignalQuestion, TransmitterQuestion
+
+CONSOLE = Path(__file__).parent / "console" / "index.html"
+CONSOLE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; " \
+                 "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+TRANSMITTERS_MAX = 10_000
+SIGNALS_MAX = 10_000
+REJECTED_MAX = 1_000
+
+
+class Routes:
+    """Holds what the handlers ask. Nothing is kept between two requests."""
+
+    def __init__(self, view: EngineView, forward: Forward, health: Health) -> None:
+        self._view = view
+        self._forward = forward
+        self._health = health
+        self._console = CONSOLE.read_bytes()
+
+    def add_to(self, application: web.Application) -> None:
+        """Add every route."""
+        application.router.add_routes([
+            web.get("/", self.console),
+            web.get("/livez", self.live),
+            web.get("/readyz", self.ready),
+            web.get("/metrics", self.metrics),
+            web.get("/v1/status", self.status),
+            web.get("/v1/alarms", self.alarms),
+            web.get("/v1/alarms/stream", self.stream, allow_head=False),
+            web.get("/v1/transmitters", self.transmitters),
+            web.get("/v1/transmitters/{key:.+}", self.transmitter),
+            web.get("/v1/signals", self.signals),
+            web.get("/v1/rejected", self.rejected),
+        ])
+
+    async def console(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._console, content_type="text/html", charset="utf-8",
+                            headers={"Content-Security-Policy": CONSOLE_POLICY, "Cache-Control": "no-cache",
+                                     "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"})
+
+    async def live(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def ready(self, request: web.Request) -> web.Response:
+        ok, text = self._health.report(verbose="verbose" in request.query)
+        return web.Response(status=200 if ok else 503, text=text)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        open_metrics = wants_open_metrics(",".join(request.headers.getall("Accept", ())))
+        return web.Response(body=self._view.metrics.expose(open_metrics),
+                            headers={"Content-Type": OPEN_TYPE if open_metrics else TEXT_TYPE})
+
+    async def status(self, _: web.Request) -> web.Response:
+        return answer(self._view.status())
+
+    async def alarms(self, _: web.Request) -> web.Response:
+        position, alarms = self._view.open_alarms()
+        return answer({"position": str(position), "alarms": list(alarms)})
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        question = read_question(request.headers, request.query)
+        try:
+            return await self._forward.stream(request, question)
+        except TooManySubscribers:
+            return problem(503, "as many streams are open as are allowed", {"Retry-After": "5"})
+
+    async def transmitters(self, request: web.Request) -> web.Response:
+        query = request.query
+        limit = read_limit(query, TRANSMITTERS_MAX)
+        entries = self._view.transmitters(TransmitterQuestion(
+            query.get("state") or None, query.get("area") or None, read_cursor(query), limit))
+        return answer({"transmitters": list(entries), "next": next_cursor(entries, limit, "key")})
+
+    async def transmitter(self, request: web.Request) -> web.Response:
+        found = self._view.transmitter(request.match_info["key"])
+        return problem(404, "no such transmitter") if found is None else answer(found)
+
+    async def signals(self, request: web.Request) -> web.Response:
+        limit = read_limit(request.query, SIGNALS_MAX)
+        try:
+            entries = await self._view.signals(signal_question(request.query, limit))
+        except Away:
+            return problem(503, "the database is away; alarms are received and forwarded meanwhile",
+                           {"Retry-After": "5"})
+        return answer({"signals": list(entries), "next": next_cursor(entries, limit, "id")})
+
+    async def rejected(self, request: web.Request) -> web.Response:
+        query = request.query
+        limit = read_limit(query, REJECTED_MAX)
+        entries = self._view.rejected(RejectedQuestion(
+            query.get("source") or None, query.get("account") or None, read_number_cursor(query), limit))
+        return answer({"rejected": list(entries), "next": next_cursor(entries, limit, "number")})
+
+
+def answer(body: object) -> web.Response:
+    """Return a JSON answer that no cache may keep."""
+    return web.Response(body=orjson.dumps(body), content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def signal_question(query: Mapping[str, str], limit: int) -> SignalQuestion:
+    """Read which signals are asked for. An account is given as sent, or as a transmitter's key with its protocol."""
+    signal_class = query.get("class") or None
+    if signal_class is not None and signal_class not in CLASS_BITS:
+        raise BadQuestion(f"class: {signal_class[:32]!r} is none of {', '.join(CLASS_BITS)}")
+    protocol, _, rest = query.get("account", "").rpartition(":")
+    account, _, realm = rest.partition("@")
+    return SignalQuestion(protocol or None, account or None, realm or None, signal_class,
+                          read_number_cursor(query), limit)

@@ -1,0 +1,120 @@
+"""The one table of everything that is counted or measured: name, type, labels, what it says.
+
+A stage binds its readings to these names; a name that nobody has bound is left out of the exposition. No account,
+address or serial number is ever a label. Times are in seconds, sizes in bytes.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+PREFIX = "tocsin_"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """name: with its prefix and, where it has one, its suffix; labels: in the order in which readings give values."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+def counter(name: str, labels: str, text: str) -> Metric:
+    return Metric(f"{PREFIX}{name}_total", "counter", tuple(labels.split()), text)
+
+
+def gauge(name: str, labels: str, text: str) -> Metric:
+    return Metric(PREFIX + name, "gauge", tuple(labels.split()), text)
+
+
+def histogram(name: str, labels: str, text: str) -> Metric:
+    return Metric(f"{PREFIX}{name}_seconds", "histogram", tuple(labels.split()), text)
+
+
+LISTEN = (
+    counter("frames_received", "protocol kind", "Valid frames; kind is heartbeat, signal, reply or other."),
+    counter("frames_rejected", "protocol reason", "Frames that were at fault, by what was wrong with them."),
+    counter("received_bytes", "transport", "Bytes read from sockets."),
+    counter("garbage_bytes", "", "Bytes skipped in search of the start of a frame."),
+    counter("replies", "protocol result", "Replies sent, by what they say; none where the protocol asks for silence."),
+    histogram("receive_to_reply", "kind", "From a frame's last byte to its reply's write."),
+    gauge("replies_held", "", "Replies that wait for their signal to be durable."),
+    gauge("connections", "transport", "Open connections of transmitters."),
+    counter("connections_accepted", "transport", "Connections accepted."),
+    counter("connections_closed", "reason", "Connections closed, by why."),
+    counter("peer_changes", "", "Paths that came from another peer address than before."),
+    counter("socket_drops", "", "Datagrams that the kernel dropped because the receive buffer was full."),
+    counter("shed", "what", "What was dropped on purpose under overload; it is never taken for silence."),
+    counter("unknown_accounts", "result", "Frames of unknown accounts, by what the policy made of them."),
+)
+ADMIT = (
+    counter("duplicates", "", "Frames recognised as sent again; answered, not journalled a second time."),
+    counter("signals", "class", "New signals journalled, by class."),
+    gauge("admit_entries", "", "Recent frames that are remembered to recognise their repetition."),
+)
+JOURNAL = (
+    histogram("receive_to_durable", "", "From a frame's last byte to its signal being on disk."),
+    histogram("journal_flush", "", "One flush of the journal to disk."),
+    counter("journal_bytes_written", "", "Bytes appended to the journal."),
+    counter("journal_failures", "reason", "Appends that failed, by why; a full disk and a failed flush among them."),
+    gauge("journal_bytes", "", "Bytes that the journal's segments take."),
+    gauge("journal_capacity_bytes", "", "Bytes that the journal may take."),
+    gauge("journal_disk_free_bytes", "", "Bytes free on the journal's disk."),
+    gauge("journal_segments", "", "Segments kept."),
+    gauge("snapshot_timestamp_seconds", "", "When the last snapshot was written, since 1970."),
+)
+FILTER = (
+    counter("verdicts", "verdict reason", "Verdicts given, with their reason."),
+    counter("events", "type class", "Events numbered, by step and class of the alarm."),
+    gauge("alarms_open", "class", "Alarms that are raised and not cleared."),
+    gauge("alarms_unaccepted", "", "Open alarms that nobody has accepted yet."),
+    gauge("filter_lag_rows", "", "Journalled rows that are not judged yet."),
+)
+STORE = (
+    counter("store_rows", "", "Rows committed to PostgreSQL."),
+    counter("store_refused", "", "Rows that PostgreSQL refused for their data; they are kept in tocsin.refused."),
+    counter("store_retries", "", "Batches offered again after an error."),
+    counter("store_restarts", "", "Restarts of the embedded PostgreSQL."),
+    histogram("store_copy", "", "One transaction of rows and position."),
+    gauge("store_lag_rows", "", "Judged rows that are not in PostgreSQL yet."),
+    gauge("store_up", "", "1 while PostgreSQL takes rows."),
+)
+FORWARD = (
+    gauge("subscribers", "", "Open event streams."),
+    counter("subscribers_accepted", "", "Event streams opened."),
+    counter("subscribers_refused", "", "Event streams refused because the limit was reached."),
+    counter("subscribers_closed", "reason", "Event streams ended: left, stalled, buffer, shutdown, error."),
+    counter("events_forwarded", "", "Events written to subscribers, once for each of them."),
+    counter("forwarded_bytes", "", "Bytes of event streams."),
+    counter("gaps_told", "reason", "Gap events sent to subscribers: trimmed, ahead."),
+    counter("volatile_shown", "", "Blocks shown without a number because the journal could not take them."),
+    histogram("receive_to_forwarded", "", "From a frame's last byte to its event being in a subscriber's socket."),
+)
+SUPERVISE = (
+    gauge("paths", "state", "Supervised paths by state."),
+    counter("line_faults", "", "Paths that fell silent past their supervision time."),
+    counter("line_faults_cleared", "", "Silent paths that were heard again."),
+    counter("path_visits", "", "Visits of the timer wheel to a path."),
+    gauge("supervision_impaired", "", "1 while the engine's own losses keep it from judging silence fairly."),
+    gauge("listening_seconds", "", "The persisted clock that advances only while the engine can hear."),
+)
+OPERATE = (
+    gauge("queue_depth", "stage", "Rows that wait before a stage."),
+    gauge("queue_capacity", "stage", "Rows that may wait before a stage."),
+    counter("http_requests", "code", "HTTP requests answered, by status code."),
+    counter("http_refused", "", "HTTP requests without a token that may do what they ask."),
+    histogram("event_loop_lag", "", "Lateness of a timer on the event loop, every 100 ms."),
+    gauge("clock_offset_seconds", "", "Wall clock against its reference; positive when ours is ahead."),
+    gauge("canary_last_success_timestamp_seconds", "", "When a canary alarm last came through all stages, since 1970."),
+    histogram("canary_round_trip", "", "A canary alarm from its send to its event."),
+    gauge("start_timestamp_seconds", "", "When the engine started, since 1970."),
+    gauge("process_resident_memory_bytes", "", "Resident memory of the engine."),
+    gauge("process_open_files", "", "Open file descriptors of the engine."),
+    counter("process_cpu_seconds", "", "Processor time of the engine, user and system."),
+    Metric(f"{PREFIX}build_info", "info", ("version", "revision", "python", "cython"), "What is running."),
+)
+METRICS = LISTEN + ADMIT + JOURNAL + FILTER + STORE + FORWARD + SUPERVISE + OPERATE
+TABLE = {metric.name: metric for metric in METRICS}

@@ -1,0 +1,123 @@
+# The path table: who we know, and when we heard them last.
+#
+# A path is one way by which a transmitter reaches us. Its record is one cache line, so that a heartbeat costs one
+# index slot, one record and one store. Records never move and are never removed: an index is a path's name for
+# as long as the journal lives. The memory is reserved for `paths_max` and committed by the kernel as it is used.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+from codec.batch cimport NO_PATH, Columns
+from codec.frame cimport Frame
+from codec.limits cimport ACCOUNT_BYTES_MAX
+from engine.index cimport INDEX_NONE, Index, Probe, index_first, index_next
+from engine.siphash cimport HashKey, siphash
+
+cdef enum:
+    SILENCE_MS_MAX = 0x7FFFFFFF      # 24 days
+    RETURNED_MAX = 4096
+    CHANGED_MAX = 65536
+    LISTENER_TEXT_BYTES_MAX = 64
+    LISTENERS_MAX = 256
+    PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
+
+cdef enum PathState:
+    PATH_NEW = 0             # in memory alone: its enrolment is not journalled
+    PATH_PENDING = 1         # its enrolment is on the way to the disk
+    PATH_UP = 2
+    PATH_FAULT = 3           # silent past its supervision time; the line fault is raised
+    PATH_RETURNED = 4        # in fault, and heard again: its fault is about to be cleared
+    PATH_STATE_COUNT = 5
+
+cdef struct ListenerText:
+    char     name[LISTENER_TEXT_BYTES_MAX]
+    char     realm[LISTENER_TEXT_BYTES_MAX]
+    uint32_t realm_size
+
+cdef struct PathText:            # where the parts of a path's text lie in it
+    uint32_t size
+    uint32_t account_at
+    uint32_t realm_at
+    uint32_t realm_size
+    uint32_t rest_at             # listener and numbers: `default/R1/L0`
+
+cdef struct PathKey:         # 32 bytes, compared as a whole; unused bytes are zero
+    uint8_t  account[ACCOUNT_BYTES_MAX]
+    uint32_t receiver
+    uint32_t line
+    uint32_t network
+    uint16_t listener        # index into PathTable.listeners
+    uint8_t  protocol
+    uint8_t  account_size
+
+cdef struct Path:            # 64 bytes
+    PathKey  key
+    int64_t  heard_ms        # listening time of the last valid frame
+    int64_t  seen_ms         # wall clock of it, for people; 0 = never
+    uint32_t supervision_ms  # 0 = not supervised
+    uint32_t silence_ms      # longest silence of this quarter of an hour
+    uint32_t peer            # hash of the address that spoke last
+    uint16_t frames          # valid frames of this quarter of an hour; stops at 65535
+    uint8_t  state           # PathState
+    uint8_t  reported        # state that the database holds; 255 = none
+
+cdef class PathTable:
+    cdef Path* path                  # owned, aligned to 64
+    cdef uint32_t* sibling           # the next path of the same transmitter, or NO_PATH
+    cdef int64_t* enrolled_ms        # wall clock
+    cdef uint32_t count
+    cdef uint32_t paths_max
+    cdef Index by_key
+    cdef Index by_transmitter        # number of the transmitter's first path
+    cdef HashKey hash_key
+    cdef uint32_t states[5]          # paths in each PathState
+    cdef uint32_t returned[RETURNED_MAX]   # paths in PATH_RETURNED
+    cdef uint32_t returned_count
+    cdef uint32_t changed[CHANGED_MAX]     # paths whose state changed since the store last asked
+    cdef uint32_t changed_count            # beyond CHANGED_MAX the store finds them by looking at all
+    cdef readonly uint64_t peer_changes
+    cdef readonly list listeners     # [(name, realm)]; a path key holds the index
+    cdef dict listener_numbers
+    cdef ListenerText* listener_text # owned; by listener number
+
+    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
+                      int64_t seen_ms) noexcept nogil
+    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
+                   int64_t seen_ms) noexcept nogil
+    cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil
+    cdef void link(self, uint32_t number) noexcept nogil
+    cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
+    cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
+    cdef void note_return(self, uint32_t number) noexcept nogil
+    cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
+
+
+cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:
+    memcpy(key.account, frame.account, ACCOUNT_BYTES_MAX)
+    key.receiver = frame.receiver
+    key.line = frame.line
+    key.network = frame.network
+    key.listener = listener
+    key.protocol = frame.protocol
+    key.account_size = frame.account_size
+
+cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,
+                               const PathKey* key) noexcept nogil:
+    """Return the number of the path with this key, or NO_PATH."""
+    cdef Probe probe = index_first(by_key, siphash(hash_key, <const uint8_t*>key, sizeof(PathKey)))
+    cdef uint32_t number
+    while True:
+        number = index_next(by_key, &probe)
+        if number == INDEX_NONE:
+            return NO_PATH
+        if memcmp(&path[number].key, key, sizeof(PathKey)) == 0:
+            return number
+
+cdef inline void path_touch(Path* path, int64_t heard_ms, int64_t seen_ms) noexcept nogil:
+    """Note that the path lives: one line of memory, no timer."""
+    cdef int64_t silence = heard_ms - path.heard_ms
+    if silence > path.silence_ms:
+        path.silence_ms = <uint32_t>silence if silence <= SILENCE_MS_MAX else SILENCE_MS_MAX
+    path.heard_ms = heard_ms
+    path.seen_ms = seen_ms
+    if path.frames != 0xFFFF:
+        path.frames += 1

@@ -1,0 +1,41 @@
+from collections.abc import Iterator
+
+from codec.batch import Batch
+
+PATH_STATE_TEXT: dict[int, str]
+
+class PathTable:
+    """Every path that the engine knows, by number.
+
+    paths_max  records that memory is reserved for;  hash_key  16 random bytes
+    """
+
+    listeners: list[tuple[str, str]]
+    peer_changes: int
+
+    def __init__(self, paths_max: int, hash_key: bytes) -> None: ...
+    def __len__(self) -> int: ...
+    def states_in(self) -> dict[str, int]:
+        """Return how many paths are new, pending, up and in fault."""
+    def listener(self, name: str, realm: str) -> int:
+        """Return the number of a listener, a new one if need be. Raises ValueError beyond 256 or 63 characters."""
+    def supervise(self, number: int, supervision_ms: int) -> None:
+        """Set a path's supervision time; 0 = none. Raises IndexError."""
+    def key_text(self, number: int) -> str:
+        """Return a path's key, such as `dc09:0123@north/default/R1/L0`. Raises IndexError."""
+    def transmitter_text(self, number: int) -> str:
+        """Return the key of a path's transmitter, such as `dc09:0123@north`. Raises IndexError."""
+    def paths_of(self, transmitter: str) -> list[int]:
+        """Return the numbers of a transmitter's paths; none when it is unknown."""
+    def show(self, number: int) -> dict[str, object]:
+        """Return a path as people see it: path, transmitter, state, last_seen_ms, ... Raises IndexError."""
+    def apply(self, batch: Batch) -> None:
+        """Bring the table to what a journalled batch says; doing it again changes nothing."""
+    def retract(self, batch: Batch) -> None:
+        """Take back what the rows of a batch that could not be journalled had changed in advance."""
+    def save(self) -> Iterator[bytes]:
+        """Yield the table in chunks; frames may touch paths meanwhile."""
+    def load(self, saved: bytes) -> None:
+        """Fill an empty table. Raises ValueError when the bytes are no table or do not fit."""
+    def check(self) -> None:
+        """Raise AssertionError unless every path is found by its key and the states are counted right."""

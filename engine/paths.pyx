@@ -1,0 +1,357 @@
+"""The path table: every path that the engine knows, in flat arrays that only grow.
+
+Rejected: a Python object a path (some 400 bytes and a dictionary look-up a heartbeat); moving records to grow
+(a reader on another thread would see them go); the peer address as part of the key (a transmitter behind a mobile
+network changes it every day, and would be another one each time).
+"""
+import struct
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdio cimport snprintf
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from codec.batch cimport Batch, Columns, Text
+from codec.words cimport CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
+from codec.words import PROTOCOL_TEXT
+from engine.index cimport index_create, index_destroy, index_put
+from engine.memory cimport memory_release, memory_reserve
+
+PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
+PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_FAULT: "fault",
+                   PATH_RETURNED: "fault"}
+SNAPSHOT_CHUNK_PATHS = 65536
+
+
+cdef char protocol_name[PROTOCOL_COUNT][16]
+for _number, _name in PROTOCOL_TEXT.items():
+    _bytes = _name.encode()
+    memcpy(protocol_name[<int>_number], PyBytes_AS_STRING(_bytes), len(_bytes) + 1)
+
+
+cdef int write_number(char* out, const char* letter, uint32_t number) noexcept nogil:
+    """Write `/L0` for a line number that is there; return the bytes written."""
+    if number == 0:
+        return 0
+    return snprintf(out, 12, b"/%s%0*X", letter, <int>(number >> 24), (number & 0xFFFFFF) - 1)
+
+
+cdef str number_text(uint32_t number):
+    """Show a receiver, line or network number as the frame gave it: hex digits with its leading zeros."""
+    return f"{(number & 0xFFFFFF) - 1:0{number >> 24}X}"
+
+
+cdef uint32_t number_of(str text) except? 0:
+    return (len(text) << 24) | (int(text, 16) + 1)
+
+
+cdef class PathTable:
+    def __cinit__(self, uint32_t paths_max, bytes hash_key not None):
+        self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
+        self.paths_max = paths_max
+        self.path = <Path*>memory_reserve(<size_t>paths_max * sizeof(Path))
+        self.sibling = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
+        self.enrolled_ms = <int64_t*>memory_reserve(<size_t>paths_max * 8)
+        index_create(&self.by_key, paths_max)
+        index_create(&self.by_transmitter, paths_max)
+        self.listeners = []
+        self.listener_numbers = {}
+        self.listener_text = <ListenerText*>calloc(LISTENERS_MAX, sizeof(ListenerText))
+        if self.listener_text == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        memory_release(self.path, <size_t>self.paths_max * sizeof(Path))
+        memory_release(self.sibling, <size_t>self.paths_max * 4)
+        memory_release(self.enrolled_ms, <size_t>self.paths_max * 8)
+        index_destroy(&self.by_key)
+        index_destroy(&self.by_transmitter)
+        free(self.listener_text)
+
+    def __len__(self):
+        return self.count
+
+    def states_in(self):
+        counts = dict.fromkeys(PATH_STATE_TEXT.values(), 0)
+        for state, text in PATH_STATE_TEXT.items():
+            counts[text] += self.states[<int>state]
+        return counts
+
+    def listener(self, str name not None, str realm not None):
+        known = self.listener_numbers.get((name, realm))
+        if known is not None:
+            return known
+        cdef uint32_t number = len(self.listeners)
+        raw_name, raw_realm = name.encode("ascii"), realm.encode("ascii")
+        if number == LISTENERS_MAX or max(len(raw_name), len(raw_realm)) >= LISTENER_TEXT_BYTES_MAX:
+            raise ValueError(f"listener {name!r}: too many listeners, or a name or realm of 64 characters and more")
+        cdef ListenerText* text = &self.listener_text[number]
+        memcpy(text.name, PyBytes_AS_STRING(raw_name), len(raw_name) + 1)
+        memcpy(text.realm, PyBytes_AS_STRING(raw_realm), len(raw_realm) + 1)
+        text.realm_size = len(raw_realm)
+        self.listeners.append((name, realm))
+        self.listener_numbers[name, realm] = number
+        return number
+
+    cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil:
+        # The realm belongs to a transmitter's name, the listener does not; paths of two listeners with one realm meet
+        # in the comparison of same_transmitter, so the hash leaves both out.
+        cdef uint8_t name[18]
+        memcpy(name, key.account, 16)
+        name[16] = key.protocol
+        name[17] = key.account_size
+        return siphash(&self.hash_key, name, 18)
+
+    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
+                      int64_t seen_ms) noexcept nogil:
+        """Add a path that the caller knows to be absent; return its number, or NO_PATH when the table is full."""
+        if self.count == self.paths_max:
+            return NO_PATH
+        cdef uint32_t number = self.count
+        self.count += 1
+        self.states[<int>PATH_NEW] += 1
+        self.fill(number, key, supervision_ms, heard_ms, seen_ms)
+        return number
+
+    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
+                   int64_t seen_ms) noexcept nogil:
+        """Write record `number`, which is new and belongs to nobody yet, and enter it into the indexes."""
+        cdef Path* path = &self.path[number]
+        memset(path, 0, sizeof(Path))
+        path.key = key[0]
+        path.heard_ms = heard_ms
+        path.seen_ms = seen_ms
+        path.supervision_ms = supervision_ms
+        path.reported = 255
+        self.enrolled_ms[number] = seen_ms
+        self.link(number)
+
+    cdef void link(self, uint32_t number) noexcept nogil:
+        """Enter path `number` into both indexes; the last path of the transmitter gets it as its sibling."""
+        cdef Path* path = &self.path[number]
+        cdef uint64_t hash = self.transmitter_hash(&path.key)
+        cdef Probe probe = index_first(&self.by_transmitter, hash)
+        cdef uint32_t first
+        index_put(&self.by_key, siphash(&self.hash_key, <const uint8_t*>&path.key, sizeof(PathKey)), number)
+        self.sibling[number] = NO_PATH
+        while True:
+            first = index_next(&self.by_transmitter, &probe)
+            if first == INDEX_NONE:
+                index_put(&self.by_transmitter, hash, number)
+                return
+            if (self.path[first].key.account_size == path.key.account_size
+                    and self.path[first].key.protocol == path.key.protocol
+                    and memcmp(self.path[first].key.account, path.key.account, ACCOUNT_BYTES_MAX) == 0):
+                while self.sibling[first] != NO_PATH:
+                    first = self.sibling[first]
+                self.sibling[first] = number
+                return
+
+    cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil:
+        self.states[self.path[number].state] -= 1
+        self.states[state] += 1
+        self.path[number].state = state
+        if self.changed_count < CHANGED_MAX:
+            self.changed[self.changed_count] = number
+        self.changed_count += self.changed_count <= CHANGED_MAX
+
+    cdef void note_return(self, uint32_t number) noexcept nogil:
+        """Note that a path in fault was heard. When the list is full its next frame tries again."""
+        if self.returned_count < RETURNED_MAX:
+            self.returned[self.returned_count] = number
+            self.returned_count += 1
+            self.set_state(number, PATH_RETURNED)
+
+    def supervise(self, uint32_t number, uint32_t supervision_ms):
+        if number >= self.count:
+            raise IndexError(number)
+        self.path[number].supervision_ms = supervision_ms
+
+    cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil:
+        """Write a path's key as text into `out`, which has room for PATH_TEXT_BYTES_MAX bytes."""
+        cdef PathKey* key = &self.path[number].key
+        cdef ListenerText* listener = &self.listener_text[key.listener]
+        cdef PathText text
+        cdef int at = snprintf(out, 20, b"%s:", protocol_name[key.protocol])
+        text.account_at = at
+        memcpy(out + at, key.account, key.account_size)
+        at += key.account_size
+        text.realm_at = at + 1
+        text.realm_size = listener.realm_size
+        if listener.realm_size:
+            at += snprintf(out + at, LISTENER_TEXT_BYTES_MAX + 1, b"@%s", listener.realm)
+        text.rest_at = at + 1
+        at += snprintf(out + at, LISTENER_TEXT_BYTES_MAX + 1, b"/%s", listener.name)
+        at += write_number(out + at, b"R", key.receiver)
+        at += write_number(out + at, b"L", key.line)
+        at += write_number(out + at, b"N", key.network)
+        text.size = at
+        return text
+
+    def key_text(self, uint32_t number):
+        cdef char out[PATH_TEXT_BYTES_MAX]
+        if number >= self.count:
+            raise IndexError(number)
+        cdef PathText text = self.write_text(number, out)
+        return out[:text.size].decode("ascii")
+
+    def transmitter_text(self, uint32_t number):
+        cdef char out[PATH_TEXT_BYTES_MAX]
+        if number >= self.count:
+            raise IndexError(number)
+        cdef PathText text = self.write_text(number, out)
+        return out[:text.rest_at - 1].decode("ascii")
+
+    def paths_of(self, str transmitter not None):
+        cdef PathKey key
+        cdef uint32_t number
+        memset(&key, 0, sizeof(PathKey))
+        protocol, _, rest = transmitter.partition(":")
+        account = rest.partition("@")[0].upper().encode("ascii", "replace")
+        if protocol not in PROTOCOL_NUMBER or not 0 < len(account) <= ACCOUNT_BYTES_MAX:
+            return []
+        key.protocol = PROTOCOL_NUMBER[protocol]
+        key.account_size = len(account)
+        memcpy(key.account, PyBytes_AS_STRING(account), len(account))
+        cdef Probe probe = index_first(&self.by_transmitter, self.transmitter_hash(&key))
+        found = []
+        while True:
+            number = index_next(&self.by_transmitter, &probe)
+            if number == INDEX_NONE:
+                break
+            while number != NO_PATH:
+                if self.transmitter_text(number).lower() == transmitter.lower():
+                    found.append(number)
+                number = self.sibling[number]
+        return sorted(set(found))
+
+    def show(self, uint32_t number):
+        if number >= self.count:
+            raise IndexError(number)
+        cdef Path* path = &self.path[number]
+        return {"path": self.key_text(number), "transmitter": self.transmitter_text(number),
+                "state": PATH_STATE_TEXT[path.state], "last_seen_ms": path.seen_ms or None,
+                "enrolled_ms": self.enrolled_ms[number], "supervision_ms": path.supervision_ms or None,
+                "listener": self.listeners[path.key.listener][0],
+                "receiver": number_text(path.key.receiver) if path.key.receiver else None,
+                "line": number_text(path.key.line) if path.key.line else None}
+
+    def apply(self, Batch batch not None):
+        """Bring the table to what a journalled batch says; doing it again changes nothing."""
+        cdef Columns* c = &batch.columns
+        cdef uint32_t row, number
+        for row in range(c.count):
+            number = c.path[row]
+            if c.kind[row] == ROW_ENROLMENT:
+                self.enrol_at(number, batch.text(c.native[row]), c.received_ns[row] // 1000000)
+                if self.path[number].state < PATH_UP:
+                    self.set_state(number, PATH_UP)
+            elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and number < self.count:
+                self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
+
+    def retract(self, Batch batch not None):
+        """Take back what the rows of a batch that could not be journalled had changed in advance."""
+        cdef Columns* c = &batch.columns
+        cdef uint32_t row, number
+        for row in range(c.count):
+            number = c.path[row]
+            if number >= self.count:
+                continue
+            if c.kind[row] == ROW_ENROLMENT:
+                self.set_state(number, PATH_NEW)
+            elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT:
+                self.set_state(number, PATH_UP if c.state[row] == STATE_RAISED else PATH_FAULT)
+
+    cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1:
+        """Enter the path that an enrolment row names, such as `dc09:0123@north/default/R1/L0 supervision=90000`.
+
+        Numbers whose own enrolment never reached the journal stay behind as records without an account.
+        """
+        if number >= self.paths_max:
+            raise ValueError(f"path {number} does not fit into paths.max = {self.paths_max}")
+        while self.count <= number:
+            self.count += 1
+            self.states[<int>PATH_NEW] += 1
+        if self.path[number].key.account_size:
+            return 0
+        cdef PathKey key
+        key_text, _, supervision = text.partition(" supervision=")
+        transmitter, listener, *numbers = key_text.split("/")
+        protocol, _, rest = transmitter.partition(":")
+        account, _, realm = rest.partition("@")
+        memset(&key, 0, sizeof(PathKey))
+        raw = account.encode()
+        memcpy(key.account, PyBytes_AS_STRING(raw), len(raw))
+        key.account_size = len(raw)
+        key.protocol = PROTOCOL_NUMBER[protocol]
+        key.listener = self.listener(listener, realm)
+        for part in numbers:
+            if part[0] == "R":
+                key.receiver = number_of(part[1:])
+            elif part[0] == "L":
+                key.line = number_of(part[1:])
+            else:
+                key.network = number_of(part[1:])
+        self.fill(number, &key, int(supervision or 0), 0, seen_ms)
+        return 0
+
+    def save(self):
+        """Yield the table as bytes in chunks. Frames may touch paths meanwhile; each record is whole."""
+        cdef uint32_t at = 0, size, count = self.count
+        listeners = "\n".join(f"{name}\t{realm}" for name, realm in self.listeners).encode()
+        yield struct.pack("<II", count, len(listeners)) + listeners
+        while at < count:
+            size = min(SNAPSHOT_CHUNK_PATHS, count - at)
+            yield PyBytes_FromStringAndSize(<char*>(self.path + at), size * sizeof(Path))
+            yield PyBytes_FromStringAndSize(<char*>(self.enrolled_ms + at), size * 8)
+            at += size
+
+    def load(self, bytes saved not None):
+        """Fill an empty table from what `save` gave; raises ValueError when it is no such thing."""
+        cdef uint32_t at = 0, size, count, i
+        cdef size_t offset
+        cdef const char* start = PyBytes_AS_STRING(saved)
+        if self.count:
+            raise ValueError("the path table is not empty")
+        count, listeners_size = struct.unpack_from("<II", saved)
+        offset = 8 + listeners_size
+        if len(saved) != offset + <size_t>count * (sizeof(Path) + 8):
+            raise ValueError("path table of the wrong length")
+        if count > self.paths_max:
+            raise ValueError(f"{count} paths do not fit into paths.max = {self.paths_max}")
+        for line in saved[8:offset].decode().split("\n") if listeners_size else ():
+            self.listener(*line.split("\t"))
+        while at < count:
+            size = min(SNAPSHOT_CHUNK_PATHS, count - at)
+            memcpy(self.path + at, start + offset, size * sizeof(Path))
+            offset += size * sizeof(Path)
+            memcpy(self.enrolled_ms + at, start + offset, size * 8)
+            offset += size * 8
+            at += size
+        with nogil:
+            self.count = count
+            for i in range(count):
+                # What was on its way when the table was saved is decided by the journal that follows.
+                if self.path[i].state == PATH_RETURNED:
+                    self.path[i].state = PATH_FAULT
+                elif self.path[i].state == PATH_PENDING:
+                    self.path[i].state = PATH_NEW
+                self.states[self.path[i].state] += 1
+                self.path[i].reported = 255
+                if self.path[i].key.account_size:
+                    self.link(i)
+
+    def check(self):
+        """Raise AssertionError unless every path is found by its key and the states are counted right."""
+        cdef uint32_t i
+        cdef uint32_t states[5]
+        memset(states, 0, sizeof(states))
+        assert sizeof(Path) == 64 and sizeof(PathKey) == 32
+        for i in range(self.count):
+            states[self.path[i].state] += 1
+            if not self.path[i].key.account_size:
+                continue
+            assert path_find(self.path, &self.by_key, &self.hash_key, &self.path[i].key) == i
+            assert i in self.paths_of(self.transmitter_text(i))
+        for i in range(5):
+            assert states[i] == self.states[i]

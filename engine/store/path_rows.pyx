@@ -1,0 +1,163 @@
+"""What the path table has for the database, straight from its records to COPY bytes."""
+from libc.stdint cimport uint8_t
+from libc.stdio cimport snprintf
+from libc.string cimport memset
+
+from codec.batch cimport TIME_NONE
+from engine.heartbeats cimport Heartbeat, HeartbeatLog
+from engine.paths cimport CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, Path, PathText
+from engine.store.copy cimport HeartbeatRow, RollupRow, Span, copy_heartbeat, copy_path, copy_rollup
+
+from engine.paths import PATH_STATE_TEXT
+
+cdef enum:
+    NUMBER_BYTES_MAX = 8
+
+cdef char STATE_TEXT[PATH_STATE_COUNT][16]
+for _state, _text in PATH_STATE_TEXT.items():
+    _bytes = _text.encode()
+    snprintf(STATE_TEXT[<int>_state], 16, b"%s", <const char*>_bytes)
+
+
+cdef Span span_of(const char* text) noexcept nogil:
+    cdef Span span
+    span.at = <const uint8_t*>text
+    span.size = 0
+    while text[span.size]:
+        span.size += 1
+    return span
+
+
+cdef Span number_span(char* out, uint32_t number) noexcept nogil:
+    """Write a receiver, line or network number as hex digits; NULL when it is absent."""
+    cdef Span span
+    span.at = NULL
+    span.size = 0
+    if number:
+        span.size = snprintf(out, NUMBER_BYTES_MAX, b"%0*X", <int>(number >> 24), (number & 0xFFFFFF) - 1)
+        span.at = <const uint8_t*>out
+    return span
+
+
+cdef Span part(const char* text, uint32_t at, uint32_t size) noexcept nogil:
+    cdef Span span
+    span.at = <const uint8_t*>text + at
+    span.size = size
+    return span
+
+
+cdef class PathChanges(Copy):
+    def __init__(self, PathTable paths not None):
+        self.paths = paths
+        self.look_at_all = True
+
+    cdef int put(self, uint32_t number) except -1:
+        """Add the row of one path."""
+        cdef Path* path = &self.paths.path[number]
+        cdef char key[PATH_TEXT_BYTES_MAX]
+        cdef char receiver[NUMBER_BYTES_MAX]
+        cdef char line[NUMBER_BYTES_MAX]
+        cdef char network[NUMBER_BYTES_MAX]
+        cdef PathText text = self.paths.write_text(number, key)
+        cdef PathRow row
+        memset(&row, 0, sizeof(PathRow))
+        row.key = part(key, 0, text.size)
+        row.number = number
+        row.transmitter = part(key, 0, text.rest_at - 1)
+        row.protocol = part(key, 0, text.account_at - 1)
+        row.account = part(key, text.account_at, path.key.account_size)
+        row.realm = part(key, text.realm_at, text.realm_size)
+        row.listener = span_of(self.paths.listener_text[path.key.listener].name)
+        row.receiver = number_span(receiver, path.key.receiver)
+        row.line = number_span(line, path.key.line)
+        row.network = number_span(network, path.key.network)
+        row.state = span_of(STATE_TEXT[path.state])
+        row.last_seen_ns = path.seen_ms * 1000000 if path.seen_ms else TIME_NONE
+        row.supervision_ms = path.supervision_ms
+        row.enrolled_ns = self.paths.enrolled_ms[number] * 1000000
+        if not copy_path(&self.buffer, &row):
+            raise MemoryError()
+        self.rows += 1
+        path.reported = path.state
+        return 0
+
+    def gather(self, uint32_t slice_paths, int64_t wall_ms):
+        """Add the paths whose state changed, and of the next `slice_paths` those that spoke since the last pass."""
+        cdef uint32_t i, number, upto
+        cdef Path* path
+        if self.paths.changed_count > CHANGED_MAX:
+            self.look_at_all = True
+        for i in range(min(self.paths.changed_count, <uint32_t>CHANGED_MAX)):
+            number = self.paths.changed[i]
+            path = &self.paths.path[number]
+            if path.state > PATH_PENDING and path.reported != path.state:
+                self.put(number)
+        self.paths.changed_count = 0
+        upto = self.paths.count if self.look_at_all else min(self.paths.count, self.at + slice_paths)
+        if self.look_at_all:
+            self.at = 0
+        for number in range(self.at, upto):
+            path = &self.paths.path[number]
+            if path.state > PATH_PENDING and (path.reported != path.state or path.seen_ms >= self.pass_before_ms):
+                self.put(number)
+        self.look_at_all = False
+        self.at = upto
+        if self.at == self.paths.count:
+            self.at = 0
+            self.pass_before_ms, self.pass_began_ms = self.pass_began_ms, wall_ms
+
+    def failed(self):
+        """Note that what was gathered did not reach the database: next time every path is looked at."""
+        cdef uint32_t number
+        for number in range(self.paths.count):
+            self.paths.path[number].reported = 255
+        self.look_at_all = True
+
+
+cdef class Rollups(Copy):
+    def __init__(self, PathTable paths not None):
+        self.paths = paths
+
+    def gather(self, int64_t quarter_ns, uint32_t paths_max):
+        """Add the next `paths_max` paths that spoke in the quarter hour and begin theirs anew; True until all were.
+
+        quarter_ns  begin of the quarter hour that has ended, ns since 1970
+        """
+        cdef uint32_t upto = min(self.paths.count, self.at + paths_max), number
+        cdef char key[PATH_TEXT_BYTES_MAX]
+        cdef RollupRow row
+        cdef Path* path
+        for number in range(self.at, upto):
+            path = &self.paths.path[number]
+            if path.frames == 0:
+                continue
+            row.path = part(key, 0, self.paths.write_text(number, key).size)
+            row.quarter_ns = quarter_ns
+            row.frames = path.frames
+            row.longest_silence_ms = path.silence_ms
+            if not copy_rollup(&self.buffer, &row):
+                raise MemoryError()
+            self.rows += 1
+            path.frames = 0
+            path.silence_ms = 0
+        self.at = upto if upto < self.paths.count else 0
+        return self.at != 0
+
+
+cdef class HeartbeatRows(Copy):
+    def __init__(self, PathTable paths not None):
+        self.paths = paths
+
+    def gather(self, HeartbeatLog log not None, uint32_t rows_max):
+        """Add up to `rows_max` heartbeats from the ring and take them out of it."""
+        cdef char key[PATH_TEXT_BYTES_MAX]
+        cdef Heartbeat* heartbeat
+        cdef HeartbeatRow row
+        while log.tail != log.head and self.rows < rows_max:
+            heartbeat = &log.ring[log.tail % log.capacity]
+            row.path = part(key, 0, self.paths.write_text(heartbeat.path, key).size)
+            row.received_ns = heartbeat.received_ns
+            if not copy_heartbeat(&self.buffer, &row):
+                raise MemoryError()
+            self.rows += 1
+            log.tail += 1

@@ -1,0 +1,126 @@
+"""What the API asks: on at most two connections of its own, read only, each query with a limit of time."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+from engine.store.settings import StoreSettings
+
+ROWS_MAX = 1000                      # of one answer
+CONNECTIONS_MAX = 2
+WINDOW_IDS_MIN = 1000                # the first stretch of ids looked at
+WINDOW_GROWTH = 8
+
+SIGNAL_FIELDS = """id, received_at, occurred_at, protocol, account, realm, class, condition, state, point, native,
+    sequence, flags, verdict, reason, rule, rule_version"""
+# No index gives the newest ids of a day in order, yet BRIN finds a stretch of ids quickly: so look at growing
+# stretches from the newest down until there are rows enough.
+SIGNALS = f"""
+SELECT {SIGNAL_FIELDS} FROM tocsin.signal
+WHERE id <= $1 AND id > $2 AND ($3::text IS NULL OR account = $3) AND ($4::text IS NULL OR class = $4)
+ORDER BY id DESC LIMIT $5"""
+NEWEST = "SELECT max(partition::bigint << 53 | number) FROM tocsin.position WHERE consumer = 'store'"
+ALARMS = """
+SELECT * FROM tocsin.alarm WHERE id < $1 AND (NOT $2 OR state <> 'cleared') ORDER BY id DESC LIMIT $3"""
+EVENTS = "SELECT number, type, received_at, data FROM tocsin.event WHERE alarm_id = $1 ORDER BY number LIMIT $2"
+VERDICTS = "SELECT * FROM tocsin.verdict WHERE signal_id = $1 ORDER BY number LIMIT $2"
+PATHS = """
+SELECT * FROM tocsin.path WHERE key > $1 AND ($2::text IS NULL OR transmitter = $2) AND ($3::text IS NULL OR state = $3)
+ORDER BY key LIMIT $4"""
+REFUSED = "SELECT * FROM tocsin.refused ORDER BY at DESC, id DESC LIMIT $1"
+BIGINT_MAX = (1 << 63) - 1
+
+
+class DatabaseAway(Exception):
+    """The database cannot answer now, or not in time."""
+
+
+class Queries:
+    """Reads for the API. Every method raises DatabaseAway, and nothing else of the database's.
+
+    database  URL, or a function that returns it
+    """
+
+    def __init__(self, database: str | Callable[[], str], settings: StoreSettings | None = None) -> None:
+        self.settings = settings or StoreSettings()
+        self.url: Callable[[], str] = database if callable(database) else lambda: database
+        self._pool: Any = None
+        self._turn = asyncio.Lock()
+
+    async def signals(self, limit: int = 100, cursor: int | None = None, account: str | None = None,
+                      signal_class: str | None = None) -> list[dict[str, Any]]:
+        """Return signals, newest first, without their frames; `cursor` = id of the last one already seen."""
+        limit = bounded(limit)
+
+        async def work(connection: Any) -> list[dict[str, Any]]:
+            upper = cursor - 1 if cursor is not None else int(await connection.fetchval(NEWEST) or 0)
+            found: list[dict[str, Any]] = []
+            window = max(WINDOW_IDS_MIN, limit * 4)
+            while upper > 0 and len(found) < limit:
+                lower = max(0, upper - window)
+                rows = await connection.fetch(SIGNALS, upper, lower, account, signal_class, limit - len(found))
+                found.extend(dict(row) for row in rows)
+                upper, window = lower, window * WINDOW_GROWTH
+            return found
+        return await self._ask(work)
+
+    async def alarms(self, limit: int = 100, cursor: int | None = None,
+                     open_only: bool = False) -> list[dict[str, Any]]:
+        """Return alarms, newest first; `cursor` = id of the last one already seen."""
+        return await self._fetch(ALARMS, BIGINT_MAX if cursor is None else cursor, open_only, bounded(limit))
+
+    async def events(self, alarm_id: int, limit: int = ROWS_MAX) -> list[dict[str, Any]]:
+        """Return the events of one alarm in their order; `data` is JSON text."""
+        return await self._fetch(EVENTS, alarm_id, bounded(limit))
+
+    async def verdicts(self, signal_id: int, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the verdicts on one signal in their order."""
+        return await self._fetch(VERDICTS, signal_id, bounded(limit))
+
+    async def paths(self, limit: int = 100, cursor: str = "", transmitter: str | None = None,
+                    state: str | None = None) -> list[dict[str, Any]]:
+        """Return paths by key; `cursor` = key of the last one already seen."""
+        return await self._fetch(PATHS, cursor, transmitter, state, bounded(limit))
+
+    async def refused(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return what the database refused, newest first."""
+        return await self._fetch(REFUSED, bounded(limit))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
+        async def work(connection: Any) -> list[dict[str, Any]]:
+            return [dict(row) for row in await connection.fetch(statement, *arguments)]
+        return await self._ask(work)
+
+    async def _ask(self, work: Callable[[Any], Any]) -> list[dict[str, Any]]:
+        try:
+            async with asyncio.timeout(self.settings.query_s_max):
+                async with self._turn:
+                    if self._pool is None:
+                        self._pool = await self._open()
+                async with self._pool.acquire() as connection:
+                    rows: list[dict[str, Any]] = await work(connection)
+                    return rows
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
+                asyncpg.InternalClientError) as error:
+            raise DatabaseAway(f"{type(error).__name__}: {error}") from error
+
+    async def _open(self) -> Any:
+        timeout_ms = int(self.settings.query_s_max * 1000)
+        return await asyncpg.create_pool(
+            self.url(), min_size=0, max_size=CONNECTIONS_MAX, timeout=self.settings.connect_s_max,
+            server_settings={"application_name": "tocsin api", "timezone": "UTC", "jit": "off",
+                             "statement_timeout": str(timeout_ms), "default_transaction_read_only": "on"})
+
+
+def bounded(limit: int) -> int:
+    """Return `limit` within 1..ROWS_MAX."""
+    return max(1, min(limit, ROWS_MAX))

@@ -1,0 +1,261 @@
+"""One transaction: the signals and events of some entries, the alarms they change, and the position behind them.
+
+It is first tried as one COPY each. When the database refuses the data, it is tried again with savepoints: what is
+refused is halved until one row is alone, and that row goes to tocsin.refused.
+"""
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+from engine.clock import Clock
+from engine.store.copy import (
+    EVENT_COLUMNS,
+    SIGNAL_COLUMNS,
+    Copy,
+    EventCopy,
+    SignalCopy,
+    days,
+    event_of,
+    is_signal,
+    raw_of,
+)
+from engine.store.partitions import DAY_NS, Partitions, day_number
+from engine.store.source import Entry
+
+SLICE_BYTES = 256 << 10              # of a COPY, handed to the socket at once
+PAUSE_ROWS = 2048                    # rows encoded before the loop may turn to others; well below 1 ms
+CONSUMER = "store"
+# The database refuses the data itself: bad values (22), violated constraints (23), values beyond its limits (54).
+DATA_ERROR_CLASSES = ("22", "23", "54")
+INT64_MIN = -(1 << 63)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+LOCK_POSITION = """
+SELECT p.number, r.dropped_before FROM tocsin.position p, tocsin.retention r
+WHERE journal = $1 AND partition = $2 AND consumer = $3 FOR UPDATE OF p FOR SHARE OF r"""
+MOVE_POSITION = """
+UPDATE tocsin.position SET number = $4, updated_at = $5 WHERE journal = $1 AND partition = $2 AND consumer = $3"""
+REFUSE = """
+INSERT INTO tocsin.refused (id, what, at, sqlstate, error, raw) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING"""
+# The last event of each alarm says what the alarm is now.
+UPDATE_ALARMS = """
+INSERT INTO tocsin.alarm AS a (id, state, protocol, account, facility, area, class, condition, point, verification,
+    priority, count, revision, opened_at, updated_at, cleared_at, signal_id, event_number)
+SELECT DISTINCT ON (alarm_id) alarm_id, type, data->'data'->>'protocol', data->'data'->>'account',
+    data->'data'->>'facility', data->'data'->>'area', class, condition, data->'data'->>'point', verification, priority,
+    count, revision, opened_at, received_at, CASE type WHEN 'cleared' THEN received_at END, signal_id, number
+FROM tocsin.event WHERE number BETWEEN $1 AND $2 ORDER BY alarm_id, number DESC
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, protocol = excluded.protocol, account = excluded.account,
+    facility = excluded.facility, area = excluded.area, class = excluded.class, condition = excluded.condition,
+    point = excluded.point, verification = excluded.verification, priority = excluded.priority, count = excluded.count,
+    revision = excluded.revision, updated_at = excluded.updated_at, cleared_at = excluded.cleared_at,
+    signal_id = excluded.signal_id, event_number = excluded.event_number
+WHERE a.event_number < excluded.event_number"""
+
+
+class PositionMoved(Exception):
+    """The position in the database is not where this store left it: another one writes, or one of ours landed late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some rows, or some events, of one entry: [begin, end)."""
+
+    entry: Entry
+    begin: int
+    end: int
+
+
+@dataclass(slots=True)
+class Written:
+    """What one committed transaction did."""
+
+    position: int
+    rows: int = 0
+    events: int = 0
+    refused: int = 0
+    skipped: int = 0
+
+
+def is_data_error(error: asyncpg.PostgresError) -> bool:
+    """Whether the database refuses the data and would refuse it again."""
+    return str(error.sqlstate)[:2] in DATA_ERROR_CLASSES
+
+
+def last_number(entry: Entry) -> int:
+    """Return the number of the last row of an entry."""
+    return entry[0] + len(entry[1]) - 1
+
+
+def moment(ns: int) -> datetime:
+    """Return a time for a query's argument, to the microsecond."""
+    return EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def halve(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Split at the middle row; both halves have at least one when there are two."""
+    left: list[Piece] = []
+    right: list[Piece] = []
+    wanted = sum(piece.end - piece.begin for piece in pieces) // 2
+    for piece in pieces:
+        cut = min(piece.end, piece.begin + wanted)
+        wanted -= cut - piece.begin
+        if cut > piece.begin:
+            left.append(Piece(piece.entry, piece.begin, cut))
+        if cut < piece.end:
+            right.append(Piece(piece.entry, cut, piece.end))
+    return left, right
+
+
+class Slices:
+    """The bytes of a COPY in slices that the socket can take, for one COPY.
+
+    A class, and no generator: when a COPY fails its source is left as it stands, and the views of the buffer must be
+    given back all the same before the buffer is filled again. The end of the `with` does that.
+    """
+
+    def __init__(self, connection: Any, data: Any) -> None:
+        self._connection = connection
+        self._whole = memoryview(data)
+        self._part = self._whole[:0]
+        self._at = 0
+
+    def __enter__(self) -> Slices:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._part.release()
+        self._whole.release()
+
+    def __aiter__(self) -> Slices:
+        return self
+
+    async def __anext__(self) -> memoryview:
+        self._part.release()
+        await asyncio.sleep(0)       # a long COPY must not keep the loop from the transmitters
+        if self._connection.is_closed():
+            raise ConnectionResetError("the connection was lost during COPY")
+        if self._at >= len(self._whole):
+            raise StopAsyncIteration
+        self._part = self._whole[self._at:self._at + SLICE_BYTES]
+        self._at += SLICE_BYTES
+        return self._part
+
+
+class Transaction:
+    """Writes groups of entries of one partition of one journal; its buffers are used again and again."""
+
+    def __init__(self, journal: str, partition: int, clock: Clock, partitions: Partitions, write_s_max: float) -> None:
+        self.key = (journal, partition, CONSUMER)
+        self.base = partition << 53
+        self.clock = clock
+        self.partitions = partitions
+        self.write_s_max = write_s_max
+        self.signals = SignalCopy(partition)
+        self.events = EventCopy(partition)
+        self._dropped_before_ns = 0
+
+    async def write(self, connection: Any, group: list[Entry], after: int) -> Written:
+        """Write `group`, whose rows come after position `after`, exactly once, and return what was done.
+
+        Raises  PositionMoved, and what asyncpg raises; after an error of the connection the outcome is unknown,
+                and only the position in the database tells it
+        """
+        try:
+            return await self._attempt(connection, group, after, self._write_whole)
+        except asyncpg.PostgresError as error:
+            if not is_data_error(error):
+                raise
+        return await self._attempt(connection, group, after, self._write_halving)
+
+    async def _attempt(self, connection: Any, group: list[Entry], after: int, write: Any) -> Written:
+        written = Written(last_number(group[-1]))
+        try:
+            async with connection.transaction():
+                row = await connection.fetchrow(LOCK_POSITION, *self.key)
+                if row is None or row["number"] != after:
+                    raise PositionMoved(f"stored up to {row and row['number']}, expected {after}")
+                dropped_before = day_number(row["dropped_before"])
+                self._dropped_before_ns = max(dropped_before * DAY_NS, INT64_MIN)
+                wanted = set().union(*(days(batch) for _, batch, _ in group))
+                await self.partitions.ensure(connection, {day for day in wanted if day >= dropped_before})
+                rows = [Piece(entry, 0, len(entry[1])) for entry in group]
+                events = [Piece(entry, 0, entry[2].events_in) for entry in group if entry[2].events_in]
+                await write(connection, rows, self._copy_signals, written)
+                if events:
+                    await write(connection, events, self._copy_events, written)
+                await connection.execute(MOVE_POSITION, *self.key, written.position, moment(self.clock.wall_ns()))
+        except BaseException:
+            self.partitions.forget()
+            raise
+        return written
+
+    async def _write_whole(self, connection: Any, pieces: list[Piece], copy: Any, written: Written) -> None:
+        await copy(connection, pieces, written)
+
+    async def _write_halving(self, connection: Any, pieces: list[Piece], copy: Any, written: Written) -> None:
+        waiting = [pieces]
+        while waiting:
+            part = waiting.pop()
+            tried = Written(written.position)
+            try:
+                async with connection.transaction():
+                    await copy(connection, part, tried)
+                written.rows += tried.rows
+                written.events += tried.events
+                written.skipped += tried.skipped
+            except asyncpg.PostgresError as error:
+                if not is_data_error(error):
+                    raise
+                if sum(piece.end - piece.begin for piece in part) == 1:
+                    await self._refuse(connection, part[0], copy, error)
+                    written.refused += 1
+                else:
+                    waiting.extend(reversed(halve(part)))
+
+    async def _copy_signals(self, connection: Any, pieces: list[Piece], written: Written) -> None:
+        self.signals.clear()
+        since_pause = 0
+        for piece in pieces:
+            first, batch, outcome = piece.entry
+            self.signals.add(batch, outcome, first, piece.begin, piece.end, self._dropped_before_ns)
+            since_pause += piece.end - piece.begin
+            if since_pause >= PAUSE_ROWS:
+                since_pause = 0
+                await asyncio.sleep(0)
+        if self.signals.rows:
+            await self._copy(connection, "signal_row", SIGNAL_COLUMNS, self.signals)
+        written.rows += self.signals.rows
+        written.skipped += self.signals.skipped
+
+    async def _copy_events(self, connection: Any, pieces: list[Piece], written: Written) -> None:
+        self.events.clear()
+        for piece in pieces:
+            self.events.add(piece.entry[2], piece.begin, piece.end)
+        await self._copy(connection, "event", EVENT_COLUMNS, self.events)
+        first, _ = event_of(pieces[0].entry[2], pieces[0].begin)
+        last, _ = event_of(pieces[-1].entry[2], pieces[-1].end - 1)
+        await connection.execute(UPDATE_ALARMS, self.base | first, self.base | last)
+        written.events += self.events.rows
+
+    async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy) -> None:
+        with Slices(connection, copy) as source:
+            await connection.copy_to_table(table, schema_name="tocsin", columns=columns, format="binary",
+                                           source=source, timeout=self.write_s_max)
+
+    async def _refuse(self, connection: Any, piece: Piece, copy: Any, error: asyncpg.PostgresError) -> None:
+        first, batch, outcome = piece.entry
+        if copy == self._copy_signals:
+            assert is_signal(batch, piece.begin)
+            what, number, raw = "signal", first + piece.begin, raw_of(batch, piece.begin)
+        else:
+            what = "event"
+            number, raw = event_of(outcome, piece.begin)
+        await connection.execute(REFUSE, self.base | number, what, moment(self.clock.wall_ns()), error.sqlstate,
+                                 str(error), raw)

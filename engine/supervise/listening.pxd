@@ -1,0 +1,11 @@
+# Listening time: a clock that advances only while the engine can hear.
+
+from libc.stdint cimport int64_t
+
+cdef class ListeningClock:
+    cdef int64_t now_ms              # listening time
+    cdef int64_t seen_ns             # monotonic clock at the last update
+    cdef int64_t stall_ns            # a longer gap between two updates was a stall
+    cdef readonly int64_t credited_ms  # time that did not count, since the start
+
+    cdef int64_t update(self, int64_t monotonic_ns) noexcept nogil

@@ -1,0 +1,15 @@
+MS: int
+
+class ListeningClock:
+    """A clock that advances only while the engine can hear.
+
+    start_ms      where it stood when it was saved;  monotonic_ns  now
+    stall_ns      of a longer gap between two updates only this much counts
+    """
+
+    listening_ms: int
+    credited_ms: int
+
+    def __init__(self, start_ms: int, monotonic_ns: int, stall_ns: int = 1_000_000_000) -> None: ...
+    def advance_to(self, monotonic_ns: int) -> int:
+        """Bring the clock to `monotonic_ns`; return listening time in ms."""

@@ -1,0 +1,29 @@
+# SUPERVISE: who is silent past its time. It turns the wheel, looks at the paths that come out of it, and hands line
+# faults to the intake as signals like any other.
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from engine.clock cimport Clock
+from engine.intake cimport Intake
+from engine.paths cimport PathTable
+from engine.supervise.listening cimport ListeningClock
+from engine.supervise.wheel cimport Wheel
+
+cdef enum:
+    SLICE_PATHS = 1024           # paths looked at in one slice: some 0.1 ms
+    SLICES_MAX = 8               # of one turn
+    RETRY_MS = 64                # a path whose row found no room is looked at again after this
+
+cdef class Supervisor:
+    cdef PathTable paths
+    cdef Wheel wheel
+    cdef ListeningClock listening
+    cdef Clock clock
+    cdef Intake intake
+    cdef uint32_t filed_upto         # paths below were filed in the wheel once
+    cdef uint32_t due[SLICE_PATHS]
+    cdef readonly uint64_t line_faults
+    cdef readonly uint64_t looked_at
+
+    cdef bint turn_slices(self, int64_t now_ms, int64_t wall_ns) noexcept nogil
+    cdef void look(self, uint32_t number, int64_t now_ms, int64_t wall_ns) noexcept nogil
+    cdef bint push(self, uint32_t number, uint8_t state, int64_t wall_ns) noexcept nogil

@@ -1,0 +1,20 @@
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.paths import PathTable
+from engine.supervise.listening import ListeningClock
+from engine.supervise.wheel import Wheel
+
+class Supervisor:
+    """Raises and clears line faults. Its work comes in slices of at most some 1 ms."""
+
+    line_faults: int
+    looked_at: int
+
+    def __init__(self, paths: PathTable, wheel: Wheel, listening: ListeningClock, clock: Clock,
+                 intake: Intake) -> None: ...
+    def resume(self, grace_ms: int) -> None:
+        """After a restart: give every path the rest of its time, at least `grace_ms`, at most its whole time."""
+    def turn(self) -> bool:
+        """Look at the paths whose time may have come. Returns True when there is more to do at once."""
+    def clear_returned(self) -> None:
+        """Hand over the end of the line fault of every path that was heard again."""

@@ -1,0 +1,119 @@
+"""SUPERVISE: line faults, raised once when a path is silent past its time, cleared by its next frame."""
+from libc.string cimport memset
+
+from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
+from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
+from engine.intake cimport Mark
+from engine.paths cimport PATH_FAULT, PATH_RETURNED, PATH_TEXT_BYTES_MAX, PATH_UP, Path, PathText
+
+cdef const char* NATIVE = b"line_fault"
+cdef enum:
+    NATIVE_SIZE = 10
+    FILED_PER_TURN = 65536       # new paths entered into the wheel in one turn
+
+
+cdef class Supervisor:
+    def __cinit__(self, PathTable paths not None, Wheel wheel not None, ListeningClock listening not None,
+                  Clock clock not None, Intake intake not None):
+        self.paths = paths
+        self.wheel = wheel
+        self.listening = listening
+        self.clock = clock
+        self.intake = intake
+
+    def resume(self, int64_t grace_ms):
+        """After a restart: give every path at least `grace_ms`, or its whole time where that is less."""
+        cdef uint32_t number
+        cdef Path* path
+        cdef int64_t floor_ms
+        for number in range(self.paths.count):
+            path = &self.paths.path[number]
+            floor_ms = self.listening.now_ms + min(grace_ms, <int64_t>path.supervision_ms) - path.supervision_ms
+            if path.heard_ms < floor_ms:
+                path.heard_ms = floor_ms
+            if path.heard_ms > self.listening.now_ms:
+                path.heard_ms = self.listening.now_ms
+
+    def turn(self):
+        """Look at the paths whose time may have come. Returns True when there is more to do at once."""
+        cdef int64_t now_ms = self.listening.update(self.clock.monotonic_now())
+        cdef int64_t wall_ns = self.clock.wall_now()
+        cdef bint more
+        with nogil:
+            more = self.turn_slices(now_ms, wall_ns)
+        return more
+
+    def clear_returned(self):
+        """Hand over the end of the line fault of every path that was heard again."""
+        cdef int64_t wall_ns = self.clock.wall_now()
+        cdef uint32_t i, number
+        for i in range(self.paths.returned_count):
+            number = self.paths.returned[i]
+            # Without room its next frame tries again.
+            self.paths.set_state(number, PATH_UP if self.push(number, STATE_CLEARED, wall_ns) else PATH_FAULT)
+        self.paths.returned_count = 0
+
+    cdef bint turn_slices(self, int64_t now_ms, int64_t wall_ns) noexcept nogil:
+        cdef uint32_t slices, count, i
+        cdef uint32_t upto = min(self.paths.count, self.filed_upto + <uint32_t>FILED_PER_TURN)
+        while self.filed_upto < upto:
+            self.look(self.filed_upto, now_ms, wall_ns)
+            self.filed_upto += 1
+        for slices in range(SLICES_MAX):
+            count = self.wheel.advance(now_ms, self.due, SLICE_PATHS)
+            self.looked_at += count
+            for i in range(count):
+                self.look(self.due[i], now_ms, wall_ns)
+            if count < SLICE_PATHS and not self.wheel.behind(now_ms):
+                return self.filed_upto < self.paths.count
+        return True
+
+    cdef void look(self, uint32_t number, int64_t now_ms, int64_t wall_ns) noexcept nogil:
+        """File a path again by what it said meanwhile, or raise its line fault."""
+        cdef Path* path = &self.paths.path[number]
+        cdef int64_t deadline_ms = path.heard_ms + path.supervision_ms
+        if path.supervision_ms == 0:
+            return
+        if path.state != PATH_UP:
+            # In fault already, or its enrolment is not durable: its next whole period is early enough.
+            self.wheel.file(number, now_ms + path.supervision_ms)
+        elif deadline_ms > now_ms:
+            self.wheel.file(number, deadline_ms)
+        elif self.push(number, STATE_RAISED, wall_ns):
+            self.line_faults += 1
+            self.paths.set_state(number, PATH_FAULT)
+            self.wheel.file(number, now_ms + path.supervision_ms)
+        else:
+            self.wheel.file(number, now_ms + RETRY_MS)
+
+    cdef bint push(self, uint32_t number, uint8_t state, int64_t wall_ns) noexcept nogil:
+        """Hand over a line fault, raised or cleared; False when the intake should be left to the transmitters."""
+        cdef char out[PATH_TEXT_BYTES_MAX]
+        cdef Mark mark = self.intake.mark()
+        cdef PathText text
+        cdef Row row
+        if (self.intake.rows.count >= self.intake.rows.rows_max // 2
+                or self.intake.rows.arena_used >= self.intake.rows.arena_max // 2
+                or not batch_has_room(self.intake.rows, 1, PATH_TEXT_BYTES_MAX + NATIVE_SIZE)):
+            return False
+        text = self.paths.write_text(number, out)
+        memset(&row, 0, sizeof(Row))
+        row.kind = ROW_SIGNAL
+        row.received_ns = wall_ns
+        row.occurred_ns = TIME_NONE
+        row.path = number
+        row.protocol = self.paths.path[number].key.protocol
+        row.signal_class = CLASS_FAULT
+        row.condition = CONDITION_LINE_FAULT
+        row.state = state
+        row.point = batch_text(self.intake.rows, <const uint8_t*>out, text.size)
+        row.account.at = row.point.at + text.account_at
+        row.account.size = self.paths.path[number].key.account_size
+        row.realm.at = row.point.at + text.realm_at
+        row.realm.size = text.realm_size
+        row.point.at += text.rest_at
+        row.point.size -= text.rest_at
+        row.native = batch_text(self.intake.rows, <const uint8_t*>NATIVE, NATIVE_SIZE)
+        batch_push(self.intake.rows, &row)
+        self.intake.offer(mark)
+        return True

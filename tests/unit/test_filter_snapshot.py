@@ -1,0 +1,143 @@
+"""Snapshots of the filter, and the views that people get of its alarms."""
+import json
+
+import pytest
+
+from codec.batch import Batch
+from engine.filter.filter import Filter
+from engine.filter.outcome import Outcome
+
+KEY = bytes(range(16))
+
+
+def filled(alarms: int, alarms_max: int = 100000) -> Filter:
+    """A filter with alarms at places 0.. of which every third was cleared; some have several items, some too many."""
+    subject = Filter(2, alarms_max=alarms_max, hash_key=KEY)
+    number = 1
+    for first in range(0, alarms, 1000):
+        batch = Batch(16384, 1 << 20)
+        for account in range(first, min(first + 1000, alarms)):
+            for point in range(67 if account == 7 else 1 + account % 3):
+                batch.add(protocol=1, account=f"{account:06}", point=f"{point:03}", signal_class=1, condition=2,
+                          state=1, received_ns=account)
+        for account in range(first + -first % 3, min(first + 1000, alarms), 3):
+            batch.add(protocol=1, account=f"{account:06}", signal_class=1, state=2)
+        subject.apply(number, batch)
+        number += len(batch)
+    return subject
+
+
+def test_a_state_comes_back_whole() -> None:
+    subject = filled(15000)
+    parts = subject.save()
+    assert len(parts) > 2
+    assert max(map(len, parts)) < 2 << 20
+    saved = b"".join(parts)
+    twin = Filter(9, alarms_max=100000, hash_key=bytes(16))
+    twin.load(saved)
+    twin.check()
+    assert b"".join(twin.save()) == saved
+    assert (twin.position, twin.next_event) == (subject.position, subject.next_event)
+    assert twin.open_alarms() == subject.open_alarms()
+    assert twin.alarms_open == 10000
+
+
+def test_the_order_of_slots_does_not_show() -> None:
+    """Two histories that end alike: alarms freed and used again in between, and not."""
+    subject = filled(100)
+    twin = Filter(9, hash_key=bytes(16))
+    twin.load(b"".join(subject.save()))
+    for number in (10_000, 10_001):
+        batch = Batch(10, 4096)
+        batch.add(protocol=1, account=f"new{number}", point="1", signal_class=1, state=1)
+        assert subject.apply(number, batch) == twin.apply(number, batch)
+    subject.check()
+    twin.check()
+    assert subject.save() == twin.save()
+
+
+@pytest.mark.parametrize("cut", range(0, 600, 7))
+def test_a_snapshot_cut_anywhere_is_refused(cut: int) -> None:
+    saved = b"".join(filled(9).save())
+    assert len(saved) > 600
+    subject = filled(3)
+    before = subject.save()
+    with pytest.raises(ValueError, match="filter snapshot"):
+        subject.load(saved[:-1 - cut])
+    with pytest.raises(ValueError, match="filter snapshot"):
+        subject.load(saved + b"x")
+    assert subject.save() == before
+    subject.check()
+
+
+def test_a_snapshot_of_another_version_is_refused() -> None:
+    saved = bytearray(b"".join(filled(3).save()))
+    saved[0] = 2
+    with pytest.raises(ValueError, match="version 2, this program reads 1"):
+        filled(3).load(bytes(saved))
+
+
+def test_no_damaged_snapshot_breaks_the_table() -> None:
+    """Each byte turned: refused, or taken as another sound state."""
+    saved = b"".join(filled(6).save())
+    for at in range(4, len(saved)):
+        damaged = saved[:at] + bytes([saved[at] ^ 0xFF]) + saved[at + 1:]
+        subject = Filter(1, alarms_max=100, hash_key=KEY)
+        try:
+            subject.load(damaged)
+        except ValueError:
+            assert subject.alarms_open == 0
+        subject.open_alarms()
+
+
+def test_a_smaller_table_keeps_what_a_snapshot_holds() -> None:
+    saved = b"".join(filled(30).save())
+    subject = Filter(1, alarms_max=5, hash_key=KEY)
+    subject.load(saved)
+    subject.check()
+    assert subject.alarms_open == 20
+    batch = Batch(30, 4096)
+    batch.add(protocol=1, account="other", signal_class=1, state=1)
+    outcome = Outcome.view(subject.apply(subject.position + 1, batch))
+    assert (outcome.events_in, subject.untracked, subject.alarms_open) == (1, 1, 20)
+    batch.clear()
+    for account in range(30):
+        batch.add(protocol=1, account=f"{account:06}", signal_class=1, state=2)
+    subject.apply(subject.position + 1, batch)
+    assert subject.open_alarms() == []
+    subject.check()
+
+
+def test_alarms_as_people_see_them() -> None:
+    subject = Filter(2000, hash_key=KEY)
+    batch = Batch(3, 4096)
+    batch.add(protocol=1, account="0123", realm="north", point="003", signal_class=1, condition=2, state=1,
+              received_ns=1_767_225_600 * 10**9)
+    batch.add(protocol=1, account="0123", realm="north", point="004", signal_class=2, condition=21, state=1,
+              received_ns=1_767_225_601 * 10**9)
+    subject.apply(1000, batch)
+    row = subject.alarm(1000)
+    assert row == {
+        "alarm_id": "1000", "event_id": "2001", "transmitter": "dc09:0123@north", "protocol": "dc09", "account": "0123",
+        "realm": "north", "facility": None, "area": None, "class": "fire", "condition": "smoke",
+        "verification": "unconfirmed", "priority": 2, "revision": 2, "count": 2,
+        "first_received_at": "2026-01-01T00:00:00.000000Z", "received_at": "2026-01-01T00:00:01.000000Z",
+        "open": [{"signal_id": "1000", "class": "fire", "condition": "smoke", "point": "003"},
+                 {"signal_id": "1001", "class": "gas", "condition": "carbon_monoxide", "point": "004"}],
+        "open_beyond": []}
+    assert json.loads(json.dumps(row)) == row
+    assert subject.alarm(1001) is None
+    assert subject.alarm(0) is None
+
+
+def test_alarms_in_pages() -> None:
+    subject = filled(100)
+    everything = subject.open_alarms()
+    assert [int(str(row["alarm_id"])) for row in everything] == sorted(int(str(row["alarm_id"])) for row in everything)
+    pages, after = [], 0
+    while page := subject.open_alarms(after=after, limit=7):
+        assert len(page) <= 7
+        pages += page
+        after = int(str(page[-1]["alarm_id"]))
+    assert pages == everything
+    assert subject.open_alarms(limit=0) == []

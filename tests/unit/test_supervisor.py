@@ -1,0 +1,113 @@
+"""Line faults on a fake clock: raised once and in time, cleared by the next frame, never by a restart or a stall."""
+import pytest
+
+from codec.batch import Batch
+from codec.words import RowKind
+from engine.clock import FakeClock
+from engine.intake import Intake
+from engine.paths import PathTable
+from engine.supervise.listening import ListeningClock
+from engine.supervise.supervisor import Supervisor
+from engine.supervise.wheel import Wheel
+
+MS = 1_000_000
+SECOND = 1000 * MS
+
+
+class World:
+    def __init__(self, paths, *, supervision_s=90, start_ms=0, saved=None):
+        self.clock = FakeClock()
+        self.listening = ListeningClock(start_ms, self.clock.monotonic_ns())
+        self.paths = PathTable(100_000, bytes(16))
+        self.intake = Intake(8192, 1 << 22)
+        if saved:
+            self.paths.load(saved)
+        for start in range(0, paths, 500):
+            enrolments = Batch(1024, 1 << 20)
+            for number in range(start, min(start + 500, paths)):
+                enrolments.add(kind=RowKind.ROW_ENROLMENT, path=number,
+                               native=f"dc09:{number:04X}/default/L0 supervision={supervision_s * 1000}")
+            self.paths.apply(enrolments)
+        self.supervisor = Supervisor(self.paths, Wheel(100_000, start_ms), self.listening, self.clock, self.intake)
+        self.rows = []
+
+    def run(self, seconds, *, step_ms=100):
+        for _ in range(int(seconds * 1000 / step_ms)):
+            self.clock.advance(step_ms * MS)
+            while self.supervisor.turn():
+                pass
+            self.collect()
+        return self
+
+    def collect(self):
+        for index in range(len(self.intake)):
+            row = self.intake.batch.row(index)
+            self.rows.append((row["path"], row["state"], self.listening.listening_ms, row))
+        self.paths.apply(self.intake.batch)
+        self.intake.release(self.intake.take())
+
+
+def test_a_silent_path_is_raised_once_within_a_tick_of_its_time():
+    world = World(3).run(300)
+    assert sorted(path for path, *_ in world.rows) == [0, 1, 2]
+    for _, state, at_ms, row in world.rows:
+        assert state == 1
+        assert 90_000 <= at_ms <= 90_000 + 64 + 100
+        assert row["account"] == f"{row['path']:04X}"
+        assert row["point"] == "default/L0"
+        assert row["native"] == "line_fault"
+    assert world.paths.states_in()["fault"] == 3
+
+
+def test_ten_thousand_at_once_all_come_out_whatever_the_room():
+    world = World(10_000).run(95)
+    assert sorted(path for path, *_ in world.rows) == list(range(10_000))
+
+
+def test_no_supervision_no_fault():
+    assert World(10, supervision_s=0).run(1000, step_ms=1000).rows == []
+
+
+def test_a_stall_of_ours_is_not_silence_of_theirs():
+    world = World(5).run(60)
+    world.clock.advance(3600 * SECOND)
+    world.run(25)
+    assert world.rows == []
+    assert world.listening.credited_ms == 3_599_000 + 100
+    world.run(10)
+    assert len(world.rows) == 5
+
+
+def test_a_clock_that_jumps_raises_nothing():
+    world = World(5).run(60)
+    world.clock.jump(-86400 * SECOND)
+    world.run(10)
+    world.clock.jump(2 * 86400 * SECOND)
+    world.run(10)
+    assert world.rows == []
+
+
+@pytest.mark.parametrize(("heard_before_s", "grace_s", "due_s"), [(30, 10, 60), (85, 10, 10), (85, 90, 90), (0, 10, 90)])
+def test_after_a_restart_a_path_has_the_rest_of_its_time_and_at_least_the_grace(heard_before_s, grace_s, due_s):
+    world = World(1).run(heard_before_s)
+    again = World(0, start_ms=world.listening.listening_ms, saved=b"".join(world.paths.save()))
+    again.clock.advance(86400 * SECOND)
+    again.listening = ListeningClock(world.listening.listening_ms, again.clock.monotonic_ns())
+    again.supervisor = Supervisor(again.paths, Wheel(100_000, world.listening.listening_ms), again.listening,
+                                  again.clock, again.intake)
+    again.supervisor.resume(grace_s * 1000)
+    again.run(due_s - 1)
+    assert again.rows == []
+    again.run(2)
+    assert len(again.rows) == 1
+
+
+def test_restarts_every_minute_do_not_hide_a_dead_transmitter():
+    saved, start_ms, rows = b"".join(World(1).paths.save()), 0, []
+    for _ in range(20):
+        world = World(0, start_ms=start_ms, saved=saved)
+        world.supervisor.resume(20_000)
+        world.run(60)
+        rows += world.rows
+        saved, start_ms = b"".join(world.paths.save()), world.listening.listening_ms
+    assert len(rows) == 1
