@@ -30,9 +30,6 @@ cdef struct Reply:
     uint16_t sequence
     uint64_t account             # its hex digits as a number
 
-# CRC-16/ARC with the signature of codec/crc16.pxd; swapped for it by one cimport.
-cdef uint16_t crc16(const uint8_t* data, size_t size) noexcept nogil
-
 # Fill `stamp` for `second`; nothing is done when it holds that second already.
 cdef void stamp_set(Stamp* stamp, int64_t second) noexcept nogil
 

@@ -3,16 +3,17 @@
 The generator measures itself against it before it measures a receiver: what it cannot reach here, it cannot reach
 anywhere. It checks no checksum; replies repeat the frame's sequence, receiver, line and account.
 """
+from codec.crc16 cimport crc16
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy, memmove
 from loadgen.clock cimport monotonic_now
-from loadgen.dc09_client cimport FRAME_HEAD_BYTES, crc16, frame_size
+from loadgen.dc09_client cimport FRAME_HEAD_BYTES, frame_size
 from loadgen.kernel cimport (EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, IPPROTO_UDP, MSG_DONTWAIT, MSG_NOSIGNAL,
                              SEGMENT_CONTROL_BYTES, SEGMENT_CONTROL_SIZE, SOCK_CLOEXEC, UDP_SEGMENT, accept4, cmsghdr,
-                             epoll_create1, epoll_ctl, epoll_event, epoll_wait, iovec, mmsghdr, poll, pollfd, recv, recvmmsg,
-                             send, sendmmsg, sockaddr_storage)
+                             epoll_create1, epoll_ctl, epoll_event, epoll_wait, iovec, mmsghdr, poll, pollfd, recv,
+                             recvmmsg, send, sendmmsg, sockaddr_storage)
 from posix.unistd cimport close
 
 cdef enum:
