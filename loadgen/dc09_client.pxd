@@ -3,7 +3,8 @@
 #   LF crc 0LLL "token" seq L0 #acct [ data ] _HH:MM:SS,MM-DD-YYYY CR      a frame
 #   LF crc 0LLL "ACK"   seq [Rr] Lp #acct [ ... ] ... CR                   a reply
 #
-# crc = CRC-16/ARC of the body (first quote up to CR, which is not in it), 4 upper-case hex digits; 0LLL = its bytes in hex.
+# crc = CRC-16/ARC of the body (first quote up to CR, which is not in it), 4 upper-case hex digits; 0LLL = its bytes
+# in hex.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -28,9 +29,6 @@ cdef struct Reply:
     uint8_t  kind                # ReplyKind
     uint16_t sequence
     uint64_t account             # its hex digits as a number
-
-# CRC-16/ARC with the signature of codec/crc16.pxd; swapped for it by one cimport.
-cdef uint16_t crc16(const uint8_t* data, size_t size) noexcept nogil
 
 # Fill `stamp` for `second`; nothing is done when it holds that second already.
 cdef void stamp_set(Stamp* stamp, int64_t second) noexcept nogil

@@ -6,16 +6,11 @@ class ReplyKind(IntEnum):
     REPLY_NAK = 2
     REPLY_DUH = 3
 
-REPLY_NONE: int
-REPLY_ACK: int
-REPLY_NAK: int
-REPLY_DUH: int
-
 def heartbeat_frame(account: int, digits: int, sequence: int, second: int) -> bytes:
     """Return a NULL frame: account as `digits` hex digits, sequence 0..9999, stamped `second` since 1970 UTC."""
 
 def signal_frame(account: int, digits: int, sequence: int, second: int, run: bytes, number: int, zone: int) -> bytes:
-    """Return a SIA-DCS frame with one fire alarm in `zone` (1..9999) and the text `run`-`number`; run has 1..32 bytes."""
+    """Return a SIA-DCS frame: a fire alarm in `zone` (1..9999), text `run`-`number`; run has 1..32 bytes."""
 
 def frame(body: bytes) -> bytes:
     """Return `body` (from the first quote on) with its head and end.

@@ -1,21 +1,25 @@
 """The null receiver: answers every DC-09 frame with the shortest ACK and remembers nothing.
 
-The generator measures itself against it before it measures a receiver: what it cannot reach here, it cannot reach anywhere.
-It checks no checksum; replies repeat the frame's sequence, receiver, line and account.
+The generator measures itself against it before it measures a receiver: what it cannot reach here, it cannot reach
+anywhere. It checks no checksum; replies repeat the frame's sequence, receiver, line and account.
 """
+from codec.crc16 cimport crc16
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memchr, memcpy, memmove
+from libc.string cimport memchr, memcmp, memcpy, memmove
 from loadgen.clock cimport monotonic_now
-from loadgen.dc09_client cimport FRAME_HEAD_BYTES, crc16, frame_size
-from loadgen.kernel cimport (EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_CLOEXEC,
-                             accept4, epoll_create1, epoll_ctl, epoll_event, epoll_wait, iovec, mmsghdr, poll, pollfd, recv, recvmmsg, send, sendmmsg, sockaddr_storage)
+from loadgen.dc09_client cimport FRAME_HEAD_BYTES, frame_size
+from loadgen.kernel cimport (EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, IPPROTO_UDP, MSG_DONTWAIT, MSG_NOSIGNAL,
+                             SEGMENT_CONTROL_BYTES, SEGMENT_CONTROL_SIZE, SOCK_CLOEXEC, UDP_SEGMENT, accept4, cmsghdr,
+                             epoll_create1, epoll_ctl, epoll_event, epoll_wait, iovec, mmsghdr, poll, pollfd, recv,
+                             recvmmsg, send, sendmmsg, sockaddr_storage)
 from posix.unistd cimport close
 
 cdef enum:
     DATAGRAMS_MAX = 256      # of one recvmmsg
     DATAGRAM_BYTES_MAX = 512
+    UDP_SEGMENTS_MAX = 48
     ORIGIN_BYTES_MAX = 64    # sequence, receiver, line and account of a frame
     ANSWER_BYTES_MAX = 96
     READ_BYTES = 65536
@@ -55,39 +59,79 @@ cdef uint32_t write_answer(const uint8_t* frame, uint32_t size, uint8_t* out) no
     return body + 10
 
 
-cdef struct Datagrams:           # DATAGRAMS_MAX of each; `names` is shared, so that answer i goes where datagram i came from
+cdef struct Datagrams:           # DATAGRAMS_MAX of each; `names` is shared: answers go where their datagrams came from
     mmsghdr* into
     mmsghdr* out
     iovec*   parts
+    uint8_t* controls
     uint8_t* frames
-    uint8_t* answers
+    uint8_t* answers             # packed, so that equal ones to one peer can leave together
     sockaddr_storage* names
+    uint32_t segments            # answers of one message; 1 where the kernel does not cut
 
 
-cdef uint32_t answer_all(Datagrams* d, int count) noexcept nogil:
-    """Write the answers to `count` datagrams; return how many there are."""
-    cdef uint32_t used = 0, i, size
+cdef bint joins(const mmsghdr* message, const mmsghdr* from_peer, uint32_t size) noexcept nogil:
+    """Tell whether an answer of `size` bytes can leave with those of `message`: the same peer and the same size."""
+    return (message.msg_hdr.msg_namelen == from_peer.msg_hdr.msg_namelen
+            and (<uint16_t*>(<uint8_t*>message.msg_hdr.msg_control + sizeof(cmsghdr)))[0] == size
+            and memcmp(message.msg_hdr.msg_name, from_peer.msg_hdr.msg_name, message.msg_hdr.msg_namelen) == 0)
+
+
+cdef void open_message(Datagrams* d, uint32_t at, const mmsghdr* to_peer, uint8_t* answer,
+                       uint32_t size) noexcept nogil:
+    cdef cmsghdr* control = <cmsghdr*>(d.controls + at * SEGMENT_CONTROL_BYTES)
+    cdef mmsghdr* message = &d.out[at]
+    control.cmsg_len = SEGMENT_CONTROL_SIZE
+    control.cmsg_level = IPPROTO_UDP
+    control.cmsg_type = UDP_SEGMENT
+    (<uint16_t*>(<uint8_t*>control + sizeof(cmsghdr)))[0] = size
+    message.msg_hdr.msg_iov[0].iov_base = answer
+    message.msg_hdr.msg_iov[0].iov_len = size
+    message.msg_hdr.msg_name = to_peer.msg_hdr.msg_name
+    message.msg_hdr.msg_namelen = to_peer.msg_hdr.msg_namelen
+    message.msg_hdr.msg_control = control
+    message.msg_hdr.msg_controllen = 0  # a single answer needs none
+
+
+cdef uint32_t answer_all(Datagrams* d, int count, int64_t* answered) noexcept nogil:
+    """Write the answers to `count` datagrams; return in how many messages."""
+    cdef uint32_t messages = 0, joined = 0, used = 0, i, size
     cdef const uint8_t* frame
     for i in range(<uint32_t>count):
         frame = d.frames + i * DATAGRAM_BYTES_MAX
         size = d.into[i].msg_len
         if frame_size(frame, size) != size:
             continue
-        size = write_answer(frame, size, d.answers + used * ANSWER_BYTES_MAX)
+        size = write_answer(frame, size, d.answers + used)
         if not size:
             continue
-        d.out[used].msg_hdr.msg_iov[0].iov_len = size
-        d.out[used].msg_hdr.msg_name = d.into[i].msg_hdr.msg_name
-        d.out[used].msg_hdr.msg_namelen = d.into[i].msg_hdr.msg_namelen
-        used += 1
-    return used
+        if joined and joined < d.segments and joins(&d.out[messages - 1], &d.into[i], size):
+            d.out[messages - 1].msg_hdr.msg_iov[0].iov_len += size
+            d.out[messages - 1].msg_hdr.msg_controllen = SEGMENT_CONTROL_BYTES
+            joined += 1
+        else:
+            open_message(d, messages, &d.into[i], d.answers + used, size)
+            messages += 1
+            joined = 1
+        used += size
+        answered[0] += 1
+    return messages
+
+
+cdef void send_all(int fd, Datagrams* d, uint32_t messages) noexcept nogil:
+    cdef uint32_t at = 0
+    cdef int sent
+    while at < messages:
+        sent = sendmmsg(fd, d.out + at, messages - at, MSG_NOSIGNAL)
+        if sent < 0:
+            d.segments = 1  # perhaps this kernel does not cut messages up; the answers of this one are lost
+        at += sent if sent > 0 else 1
 
 
 cdef int64_t udp_slice(int fd, Datagrams* d, int64_t until_ns) noexcept nogil:
     """Answer datagrams until `until_ns`; return how many answers left."""
     cdef int64_t answered = 0
-    cdef int count, i, sent
-    cdef uint32_t used, at
+    cdef int count, i
     cdef pollfd wait
     wait.fd = fd
     wait.events = EPOLLIN
@@ -98,12 +142,7 @@ cdef int64_t udp_slice(int fd, Datagrams* d, int64_t until_ns) noexcept nogil:
         if count <= 0:
             poll(&wait, 1, POLL_MS)
             continue
-        used = answer_all(d, count)
-        at = 0
-        while at < used:
-            sent = sendmmsg(fd, d.out + at, used - at, MSG_NOSIGNAL)
-            at += sent if sent > 0 else 1
-        answered += used
+        send_all(fd, d, answer_all(d, count, &answered))
     return answered
 
 
@@ -161,6 +200,7 @@ cdef class Sink:
         free(self.datagrams.into)
         free(self.datagrams.out)
         free(self.datagrams.parts)
+        free(self.datagrams.controls)
         free(self.datagrams.frames)
         free(self.datagrams.answers)
         free(self.datagrams.names)
@@ -180,16 +220,17 @@ cdef class Sink:
         d.into = <mmsghdr*>calloc(DATAGRAMS_MAX, sizeof(mmsghdr))
         d.out = <mmsghdr*>calloc(DATAGRAMS_MAX, sizeof(mmsghdr))
         d.parts = <iovec*>calloc(2 * DATAGRAMS_MAX, sizeof(iovec))
+        d.controls = <uint8_t*>calloc(DATAGRAMS_MAX, SEGMENT_CONTROL_BYTES)
         d.frames = <uint8_t*>calloc(DATAGRAMS_MAX, DATAGRAM_BYTES_MAX)
         d.answers = <uint8_t*>calloc(DATAGRAMS_MAX, ANSWER_BYTES_MAX)
         d.names = <sockaddr_storage*>calloc(DATAGRAMS_MAX, sizeof(sockaddr_storage))
-        if (d.into == NULL or d.out == NULL or d.parts == NULL or d.frames == NULL or d.answers == NULL
-                or d.names == NULL):
+        if (d.into == NULL or d.out == NULL or d.parts == NULL or d.controls == NULL or d.frames == NULL
+                or d.answers == NULL or d.names == NULL):
             raise MemoryError()
+        d.segments = UDP_SEGMENTS_MAX
         for i in range(DATAGRAMS_MAX):
             d.parts[2 * i].iov_base = d.frames + i * DATAGRAM_BYTES_MAX
             d.parts[2 * i].iov_len = DATAGRAM_BYTES_MAX
-            d.parts[2 * i + 1].iov_base = d.answers + i * ANSWER_BYTES_MAX
             d.into[i].msg_hdr.msg_iov = &d.parts[2 * i]
             d.out[i].msg_hdr.msg_iov = &d.parts[2 * i + 1]
             d.into[i].msg_hdr.msg_iovlen = d.out[i].msg_hdr.msg_iovlen = 1

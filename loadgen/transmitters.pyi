@@ -13,12 +13,6 @@ class Outcome(IntEnum):
     OUTCOME_GIVEN_UP = 3
     OUTCOME_WITHHELD = 4
 
-OUTCOME_UNSENT: int
-OUTCOME_WAITS: int
-OUTCOME_ACKNOWLEDGED: int
-OUTCOME_GIVEN_UP: int
-OUTCOME_WITHHELD: int
-
 def slots_each(transmitters: int, rate: float) -> int:
     """Return how many frames of one transmitter may be outstanding: two seconds of its share, a power of two."""
 

@@ -1,0 +1,158 @@
+"""`tocsin loadgen`: a fleet of simulated transmitters with a report and an audit."""
+
+import argparse
+import asyncio
+import math
+import sys
+from pathlib import Path
+from random import SystemRandom
+
+import orjson
+
+from loadgen.audit import Audit, AuditError
+from loadgen.ceiling import CEILING_SHARE_MAX, machine, measure
+from loadgen.child import FleetError, run_plan
+from loadgen.plan import SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
+from loadgen.progress import Progress
+from loadgen.report import Report, add_audit, judge, report, table
+
+CLEAN, FAILED, USAGE = 0, 1, 2
+UDP_SOCKETS = 8
+TCP_CONNECTIONS = 64
+UDP_ERRORS = ("InErrors", "RcvbufErrors", "SndbufErrors")
+SEED_BITS = 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `tocsin loadgen`."""
+    add = parser.add_argument
+    add("--to", default="127.0.0.1:10914", metavar="HOST:PORT", help="the receiver (%(default)s)")
+    add("--http", default="http://127.0.0.1:8914", metavar="URL", help="its HTTP side, for the audit (%(default)s)")
+    add("--token-file", type=Path, metavar="FILE", help="bearer token for the HTTP side")
+    add("--transmitters", type=int, default=100_000, metavar="N", help="how many transmitters (%(default)s)")
+    add("--rate", type=float, default=100_000.0, metavar="N", help="frames a second, all together (%(default)s)")
+    add("--alarms", type=float, default=0.001, metavar="SHARE", help="fire alarms among the frames, 0..1 (%(default)s)")
+    add("--duration", type=float, default=30.0, metavar="SECONDS", help="how long to send (%(default)s)")
+    add("--transport", choices=("udp", "tcp"), default="udp", help="(%(default)s)")
+    add("--connections", type=int, default=TCP_CONNECTIONS, metavar="N", help="TCP connections (%(default)s)")
+    add("--sockets", type=int, default=UDP_SOCKETS, metavar="N", help="UDP sockets (%(default)s)")
+    add("--first-account", default="A00001", metavar="HEX", help="the others count up from it (%(default)s)")
+    add("--seed", type=int, metavar="N", help="which frames are alarms (random)")
+    add("--settle", type=float, default=30.0, metavar="SECONDS",
+        help="how long acknowledged alarms may take to be stored and forwarded after the end (%(default)s)")
+    add("--heartbeat-loss", type=float, default=0.001, metavar="SHARE",
+        help="heartbeats that may stay unanswered (%(default)s)")
+    add("--report", type=Path, metavar="FILE", help="write the report as JSON")
+    add("--json", action="store_true", help="print the report as JSON only")
+    add("--no-audit", action="store_true", help="do not ask the engine what became of the alarms")
+    add("--no-ceiling", action="store_true", help="do not measure the generator itself first")
+
+
+def complaint(args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the arguments, None when nothing is."""
+    bounds = (
+        ("--transmitters", args.transmitters, 1, 10_000_000),
+        ("--rate", args.rate, 0.001, 10_000_000),
+        ("--alarms", args.alarms, 0, 1),
+        ("--duration", args.duration, 0.001, 1_000_000),
+        ("--connections", args.connections, 1, SOCKETS_MAX),
+        ("--sockets", args.sockets, 1, SOCKETS_MAX),
+        ("--settle", args.settle, 0, 86_400),
+        ("--heartbeat-loss", args.heartbeat_loss, 0, 1),
+    )
+    for name, value, low, high in bounds:
+        if not math.isfinite(value) or not low <= value <= high:
+            return f"{name} {value}: {low} to {high} is allowed"
+    return None
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Return the plan that the arguments ask for.
+
+    Raises  ValueError with a line that names the argument
+    """
+    wrong = complaint(args)
+    if wrong:
+        raise ValueError(wrong)
+    host, port = address(args.to)
+    first, digits = accounts(args.first_account, args.transmitters)
+    return Plan(
+        host=host, port=port, transport=args.transport,
+        links=args.connections if args.transport == "tcp" else args.sockets,
+        transmitters=args.transmitters, rate=args.rate, alarms=args.alarms, duration_s=args.duration,
+        account_first=first, digits=digits,
+        seed=SystemRandom().getrandbits(SEED_BITS) if args.seed is None else args.seed & ((1 << 64) - 1), run=new_run(),
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the fleet as the arguments say; return the exit code: 0 clean, 1 audit failed, 2 usage."""
+    try:
+        plan = make_plan(args)
+        token = args.token_file.read_text().strip() if args.token_file else None
+        if args.report:
+            args.report.touch()  # rather now than after the run
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"tocsin loadgen: {error}\n")
+        return USAGE
+    try:
+        result = asyncio.run(attack(args, plan, token))
+    except FleetError as error:
+        sys.stderr.write(f"tocsin loadgen: {error}; does the receiver run? (tocsin serve)\n")
+        return FAILED
+    except AuditError as error:
+        sys.stderr.write(f"tocsin loadgen: {error}; check --http, or leave the audit out with --no-audit\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("tocsin loadgen: interrupted, no report\n")
+        return FAILED
+    encoded = orjson.dumps(result, option=orjson.OPT_INDENT_2).decode() + "\n"
+    if args.report:
+        args.report.write_text(encoded)
+    sys.stdout.write(encoded if args.json else table(result))
+    return FAILED if result["failures"] else CLEAN
+
+
+async def attack(args: argparse.Namespace, plan: Plan, token: str | None) -> Report:
+    """Measure the ceiling, run the fleet, audit; return the report.
+
+    Raises  FleetError, AuditError
+    """
+    ceiling = None if args.no_ceiling else await measure(plan)
+    if ceiling is not None:
+        sys.stderr.write(f"the generator's own ceiling by {plan.transport}: {ceiling:,.0f} frames/s\n")
+        if plan.rate > CEILING_SHARE_MAX * ceiling:
+            sys.stderr.write(f"warning: {plan.rate:,.0f}/s is above {CEILING_SHARE_MAX} of it\n")
+    before = kernel_errors(Path("/proc/net/snmp"))
+    if args.no_audit:
+        result = report(plan, await send(plan), ceiling, machine())
+    else:
+        async with Audit(args.http, plan.run, token) as audit:
+            outcomes = await send(plan)
+            result = report(plan, outcomes, ceiling, machine())
+            result["audit"] = "running"
+            found = await audit.settle(outcomes.outcomes, args.settle)
+            add_audit(result, found, await audit.metrics_during(), audit.gaps, audit.reconnects)
+    after = kernel_errors(Path("/proc/net/snmp"))
+    result["kernel"] = {f"udp_{name}": after[name] - before[name] for name in after}
+    judge(result, args.heartbeat_loss)
+    return result
+
+
+async def send(plan: Plan) -> Outcomes:
+    """Run the fleet with a progress display."""
+    progress = Progress(plan.frames)
+    try:
+        return await run_plan(plan, progress)
+    finally:
+        progress.end()
+
+
+def kernel_errors(snmp: Path) -> dict[str, int]:
+    """Return the machine's UDP error counters; none where the kernel does not show them."""
+    lines = snmp.read_text().splitlines() if snmp.exists() else []
+    rows = [line.split()[1:] for line in lines if line.startswith("Udp:")]
+    if len(rows) < 2:
+        return {}
+    values = dict(zip(rows[0], map(int, rows[1]), strict=True))
+    return {name: values[name] for name in UDP_ERRORS if name in values}

@@ -1,0 +1,150 @@
+"""Arguments, addresses, the frame by hand, the report and the progress line."""
+
+import argparse
+import io
+
+import pytest
+
+from loadgen import command, send
+from loadgen.audit import reconcile
+from loadgen.latency import Recorder
+from loadgen.plan import Outcomes, accounts, address, new_run
+from loadgen.progress import Progress
+from loadgen.report import add_audit, judge, report, table
+
+COUNTS = dict.fromkeys(("withheld", "retransmissions", "doubles", "unexpected", "unreadable", "refused", "naks"), 0)
+NOW_NS = 1_767_225_600_000_000_000
+
+
+def parse(module, *arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("127.0.0.1:10914", ("127.0.0.1", 10914)), ("[::1]:1", ("::1", 1)),
+    ("panel.example:65535", ("panel.example", 65535)),
+])
+def test_addresses(text, expected):
+    assert address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "10914", "host:", "host:0", "host:65536", ":1", "host:x"])
+def test_wrong_addresses(text):
+    with pytest.raises(ValueError, match="HOST|no host"):
+        address(text)
+
+
+def test_accounts_have_one_width():
+    assert accounts("A00001", 100_000) == (0xA00001, 6)
+    assert accounts("0001", 2) == (1, 4)
+    assert accounts("1", 2) == (1, 4)
+    assert accounts("FFFF", 2) == (0xFFFF, 5)
+    for wrong in ("", "12G4", "1" * 16):
+        with pytest.raises(ValueError, match="hex digits"):
+            accounts(wrong, 1)
+    with pytest.raises(ValueError, match="hex digits"):
+        accounts("F" * 15, 2)
+
+
+def test_runs_differ_and_fit():
+    runs = {new_run() for _ in range(20)}
+    assert len(runs) > 15
+    assert all(1 <= len(run) <= 32 for run in runs)
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--rate", "0"), ("--rate", "nan"), ("--alarms", "1.1"), ("--transmitters", "0"), ("--duration", "-1"),
+    ("--sockets", "0"), ("--connections", "5000"), ("--to", "nowhere"), ("--first-account", "XYZ"),
+    ("--heartbeat-loss", "2"), ("--token-file", "/no/such/file"), ("--report", "/no/such/folder/file"),
+])
+def test_usage_errors_name_the_argument_in_one_line(arguments, capsys):
+    assert command.run(parse(command, *arguments)) == command.USAGE
+    error = capsys.readouterr().err
+    assert error.startswith("tocsin loadgen: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("arguments", "body"), [
+    (("--event", "fire"), '"SIA-DCS"0007L0#0123[#0123|NFA001]'),
+    (("--event", "restore", "--zone", "12"), '"SIA-DCS"0007L0#0123[#0123|NFH012]'),
+    (("--event", "fire", "--text", "hall"), '"SIA-DCS"0007L0#0123[#0123|NFA001^hall^]'),
+    (("--code", "Nri2/GA003"), '"SIA-DCS"0007L0#0123[#0123|Nri2/GA003]'),
+    (("--event", "heartbeat"), '"NULL"0007L0#0123[]'),
+])
+def test_a_frame_by_hand(arguments, body):
+    args = parse(send, "--account", "0123", "--sequence", "7", *arguments)
+    assert send.build(args, NOW_NS)[9:-1].decode() == body + "_00:00:00,01-01-2026"
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--account", "12"), ("--account", "xyz1"), ("--account", "0123", "--sequence", "0"),
+    ("--account", "0123", "--zone", "-1"),
+    ("--account", "0123", "--text", "a]b"), ("--account", "0123", "--code", "N\r"),
+    ("--account", "0123", "--timeout", "0"),
+])
+def test_a_wrong_frame_is_a_usage_error(arguments, capsys):
+    assert send.run(parse(send, *arguments)) == 2
+    assert capsys.readouterr().err.startswith("tocsin send: --")
+
+
+def outcomes(signals: int, acknowledged: int, answered: int) -> Outcomes:
+    heartbeats, alarms = Recorder(), Recorder()
+    heartbeats.record([2_000_000] * answered)
+    alarms.record([10_000_000] * acknowledged)
+    counts = {**COUNTS, "heartbeats": 1000, "heartbeats_answered": answered, "signals": signals,
+              "acknowledged": acknowledged}
+    return Outcomes(
+        counts=counts, network={"drops": 0, "unsendable": 0}, outcomes=bytes([2] * acknowledged),
+        histograms={"heartbeats": heartbeats.sync().encode(), "signals": alarms.sync().encode()},
+        sending_s=2.0, behind_ns=1_500_000, cpu_s=0.1,
+    )
+
+
+def test_a_clean_report():
+    plan = command.make_plan(parse(command))
+    result = report(plan, outcomes(2, 2, 1000), 1e6, {"cpu": "c", "cores": 2, "kernel": "k", "python": "p"})
+    add_audit(result, reconcile(bytes([2, 2]), {0: {"a"}, 1: {"b"}}, {0: {"a"}, 1: {"b"}}), {}, 0, 0)
+    result["audit"] = "running"
+    judge(result, 0.0)
+    assert result["failures"] == result["warnings"] == []
+    assert (result["sent"], result["stored"], result["lost"]) == (2, 2, 0)
+    assert (result["rate"], result["audit"]) == (501.0, "clean")
+    assert result["latency"]["p50"] == pytest.approx(2, rel=0.001)
+    assert result["latency"]["signals"]["max"] == pytest.approx(10, rel=0.001)
+    assert result["behind"] == 1.5
+    assert "audit clean" in table(result)
+
+
+def test_a_failed_report_says_why():
+    plan = command.make_plan(parse(command))
+    result = report(plan, outcomes(3, 2, 990), 1e5, {"cpu": "c", "cores": 2, "kernel": "k", "python": "p"})
+    add_audit(result, reconcile(bytes([2, 2, 3]), {0: {"a", "b"}}, {1: {"c"}}), {}, 1, 2)
+    result.update(audit="running", kernel={"udp_RcvbufErrors": 9})
+    judge(result, 0.001)
+    text = table(result)
+    for part in ("1 acknowledged signals are not stored: 1", "never left on the stream: 0", "more than one id: 0",
+                 "1 gaps", "10 of 1000 heartbeats unanswered", "udp_RcvbufErrors 9",
+                 "1 signals were never acknowledged", "above 0.8 of the generator's own ceiling", "audit failed"):
+        assert part in text
+
+
+def test_heartbeats_lost_within_the_share_are_clean():
+    result = report(command.make_plan(parse(command)), outcomes(0, 0, 999), None, {
+        "cpu": "c", "cores": 2, "kernel": "k", "python": "p"})
+    judge(result, 0.001)
+    assert result["failures"] == []
+    assert result["latency"]["signals"]["p50"] is None
+    table(result)
+
+
+def test_progress_in_a_file_is_a_line_now_and_then():
+    out = io.StringIO()
+    progress = Progress(100, out)
+    progress(10, 5)
+    assert out.getvalue() == ""
+    progress.shown_ns -= 6 * 10**9
+    progress(50, 40)
+    progress.end()
+    assert out.getvalue() == "50 of 100 frames sent, 10 without reply, 0 s\n"
