@@ -50,7 +50,7 @@ from codec.findings cimport Finding, Findings, push_findings
 from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin, Profile, number_pack
 from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX)
 from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, NEED_DATA, OK, Status)
-from codec.text cimport HEX, is_account, is_digit, stamp_of, upper
+from codec.text cimport HEX, is_account, is_alphanumeric, is_digit, stamp_of, upper
 from codec.words cimport (CLASS_INFO, CONDITION_UNKNOWN, FLAG_ACCOUNT_DIFFERS, FLAG_UNKNOWN_CODE, FRAME_HEARTBEAT,
                           FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, STATE_INFO)
 
@@ -358,7 +358,7 @@ cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
     if until - at > ACCOUNT_BYTES_MAX or until - at < DC09_ACCOUNT_BYTES_MIN:
         return content
     for i in range(at, until):
-        if not is_account(start[i]) or (at == data.at and start[i] < 0x30):
+        if not is_account(start[i]) or (at == data.at and not is_alphanumeric(start[i])):
             return content
     content.account.at = at
     content.account.size = until - at

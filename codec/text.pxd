@@ -37,6 +37,9 @@ cdef inline bint is_upper(uint8_t c) noexcept nogil:
 cdef inline bint is_lower(uint8_t c) noexcept nogil:
     return c >= 0x61 and c <= 0x7A
 
+cdef inline bint is_alphanumeric(uint8_t c) noexcept nogil:
+    return is_digit(c) or is_upper(c) or is_lower(c)
+
 cdef inline uint8_t upper(uint8_t c) noexcept nogil:
     return c - 0x20 if is_lower(c) else c
 
