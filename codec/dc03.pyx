@@ -14,8 +14,9 @@ address and next code (NFA129, Nri2FA3, OP001NM). Hence:
               decimal digits that stand there
     value     decimal digits and : . , - ; goes on with hex digits to the next separator, 4 in all, unless the
               two letters that stand there are a code
-    N and O   are a mark before a lower-case letter, a separator or the end, and before two letters that are a code;
-              or that are none while N or O with the first of them is none either
+    N and O   are a mark before a lower-case letter, a separator or the end, and before two upper-case letters, if no
+              mark came before (the standard begins with one, and NFD must not be taken for NF), if those two are a
+              code, or if N or O with the first of them is none
     A         behind '|' begins an event, not a text, if it is a code before a digit or the item's end (AR, AT)
     a code    glued behind an address counts if it is in the table and before a digit or the item's end
 A separator between two '^' separates nothing; a '^' without a second is an ordinary character.
@@ -45,6 +46,7 @@ cdef struct Reader:              # of one data field
     uint32_t end
     Span     area
     bint     old
+    bint     marked              # a mark was seen
     bint     barred              # the last separator was '|'
 
 
@@ -81,7 +83,7 @@ cdef bint is_mark(const Reader* reader, uint32_t at) noexcept nogil:
         return True
     if not two_upper(reader, at + 1):
         return False
-    return is_code(reader, at + 1) or not is_code(reader, at)
+    return not reader.marked or is_code(reader, at + 1) or not is_code(reader, at)
 
 
 cdef uint32_t item_end(const Reader* reader, uint32_t at) noexcept nogil:
@@ -172,7 +174,7 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
     reader.at = rest.at
     reader.end = <uint32_t>rest.at + rest.size
     reader.area = span_of(0, 0)
-    reader.old = reader.barred = False
+    reader.old = reader.marked = reader.barred = False
     findings.count = 0
     findings.unread = False
     findings.alive = True
@@ -189,6 +191,7 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
             reader.barred = False
         elif is_mark(&reader, reader.at):
             reader.old = start[reader.at] == 0x4F
+            reader.marked = True
             reader.at += 1
             reader.barred = False
         elif two_upper(&reader, reader.at):

@@ -233,6 +233,7 @@ class SiaField:
 
     def __init__(self, rest: bytes) -> None:
         self.rest, self.at, self.area, self.old, self.barred = rest, 0, b"", False, False
+        self.marked = False
         self.events: list[Fields] = []
         self.unread = False
 
@@ -251,7 +252,8 @@ class SiaField:
             return False
         if self.here(rb".(?:[a-z/|]|\Z)"):
             return True
-        return bool(self.here(rb".[A-Z]{2}")) and (self.is_code(self.at + 1) or not self.is_code(self.at))
+        glued = bool(self.here(rb".[A-Z]{2}"))
+        return glued and (not self.marked or self.is_code(self.at + 1) or not self.is_code(self.at))
 
     def belongs_before(self, end: int) -> None:
         if self.events:
@@ -297,7 +299,7 @@ class SiaField:
             elif self.here(rb"[a-z]{2}"):
                 self.modifier()
             elif self.is_mark():
-                self.old = self.here(b"O") is not None
+                self.old, self.marked = self.here(b"O") is not None, True
                 self.at += 1
             elif self.here(rb"[A-Z]{2}"):
                 self.event()
