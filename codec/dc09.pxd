@@ -1,12 +1,14 @@
 # ANSI/SIA DC-09: what other modules may use of it. The wire format is drawn in dc09.pyx.
 
-from libc.stdint cimport uint8_t, uint32_t
-from codec.frame cimport Format, Frame, Span
+from libc.stdint cimport uint8_t
+from codec.frame cimport Format, Span
 
 cdef enum:
     LF = 0x0A
     CR = 0x0D
     QUOTE = 0x22
+    PREAMBLE_HEXADECIMAL = 9 # bytes before the first quote, with the checksum as four hex digits
+    PREAMBLE_BINARY = 7      # and as two raw bytes
 
 cdef enum Form:              # Frame.form: which variant the sender speaks
     FORM_BINARY = 1          # checksum as two raw bytes; the reply has the same

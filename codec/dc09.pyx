@@ -35,25 +35,26 @@ mean that the length is wrong, at once, however much is there. For the same reas
 in total, whatever the input: each look ends at the next preamble.
 
 NAK is told by its token; its R0L0A0 is not read (the A would be taken for a digit of the line).
-Replies   ACK, DUH: sequence, R, L and account repeated, "[]", no stamp (5.5.3). NAK: "NAK"0000R0L0A0[]_stamp (5.5.4).
+Replies   (dc09_reply.pyx) ACK, DUH: sequence, R, L and account repeated, "[]", no stamp (5.5.3). NAK: "NAK"0000R0L0A0[]_stamp (5.5.4).
 Not yet   encryption (5.4): the frame is split, its data reaches to the end of the body, `decode` says BAD_CRYPTO.
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memchr, memcmp
 
-from codec.batch cimport TIME_NONE, Columns, Row, Text, batch_has_room, batch_push, batch_text
-from codec.civil cimport Civil, civil_from_nanoseconds
+from codec.batch cimport TIME_NONE, Columns
 from codec.crc16 cimport crc16, crc16_update
-from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Origin,
-                          Profile, number_digits, number_pack, number_value)
+from codec.dc03 cimport read_sia
+from codec.dc05 cimport read_contact_id
+from codec.dc09_reply cimport encode
+from codec.findings cimport Finding, Findings, push_findings
+from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin, Profile, number_pack
 from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX)
-from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, BATCH_FULL, NEED_DATA, OK, Status)
-from codec.text cimport HEX, is_account, is_digit, stamp_of, upper
-from codec.words cimport FRAME_HEARTBEAT, FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, ROW_SIGNAL, CLASS_INFO, CLASS_FIRE, STATE_INFO, STATE_RAISED, CONDITION_FIRE
+from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, NEED_DATA, OK, Status)
+from codec.text cimport HEX, is_account, is_alphanumeric, is_digit, stamp_of, upper
+from codec.words cimport (CLASS_INFO, CONDITION_UNKNOWN, FLAG_ACCOUNT_DIFFERS, FLAG_UNKNOWN_CODE, FRAME_HEARTBEAT,
+                          FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, STATE_INFO)
 
 cdef enum:
-    PREAMBLE_HEXADECIMAL = 9     # bytes before the first quote
-    PREAMBLE_BINARY = 7
     STAMP_BYTES = 19             # without the underscore
 
 cdef struct TokenName:
@@ -357,7 +358,7 @@ cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
     if until - at > ACCOUNT_BYTES_MAX or until - at < DC09_ACCOUNT_BYTES_MIN:
         return content
     for i in range(at, until):
-        if not is_account(start[i]) or (at == data.at and start[i] < 0x30):
+        if not is_account(start[i]) or (at == data.at and not is_alphanumeric(start[i])):
             return content
     content.account.at = at
     content.account.size = until - at
@@ -373,7 +374,7 @@ cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, C
 
     frame     as split left it; kind and answer are final afterwards
     batch     filled; rows added all or none
-    Returns   OK | BATCH_FULL | BAD_FIELD (too many signals) | BAD_CRYPTO (encrypted: not read yet)
+    Returns   OK | BATCH_FULL | BAD_FIELD (too many signals; answered as unable) | BAD_CRYPTO (encrypted: not read yet)
     """
     if frame.encrypted:                  # decryption under profile.key comes here
         frame.answer = ANSWER_NONE
@@ -384,129 +385,61 @@ cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, C
 
 
 cdef Status decode_signals(Frame* frame, const Origin* origin, Columns* batch) noexcept nogil:
-    """One row for each frame, until the content is read: fire for FA and 11x, else info."""
-    cdef Row row
-    cdef const uint8_t* rest
-    if not batch_has_room(batch, 1, frame.size + frame.account_size):
-        return BATCH_FULL
-    cdef Content content = content_of(frame.start, frame.data)
-    rest = frame.start + content.rest.at
-    row.received_ns = origin.received_ns
-    row.occurred_ns = frame.stamp_ns
-    row.path = origin.path
-    row.sequence = frame.sequence
-    row.realm = origin.realm
-    row.flags = origin.flags
-    row.raw = batch_text(batch, frame.start, frame.size)
-    row.account = batch_text(batch, frame.account, frame.account_size)
-    row.identity = Text(row.raw.at + frame.identity.at, frame.identity.size)
-    row.native = Text(row.raw.at + content.rest.at, content.rest.size)
-    row.point = Text(0, 0)
-    row.kind = ROW_SIGNAL
-    row.protocol = PROTOCOL_DC09
-    row.condition = 0
-    row.signal_class = CLASS_INFO
-    row.state = STATE_INFO
-    if content.rest.size > 3 and (memchr(rest, 0x46, content.rest.size) != NULL or memcmp(rest, <const char*>b"111", 3) == 0):
-        row.signal_class = CLASS_FIRE
-        row.condition = CONDITION_FIRE
-        row.state = STATE_RAISED
-    batch_push(batch, &row)
-    return OK
+    """Read the data field of a clear frame; one that reports nothing turns out to be a heartbeat.
 
-
-# ---- encode ----------------------------------------------------------------------------------------------------
-
-cdef inline uint8_t hex_digit(uint32_t value) noexcept nogil:
-    return value + 0x30 if value < 10 else value + 0x37
-
-
-cdef inline uint32_t put_number(uint8_t* out, uint32_t at, uint8_t letter, uint32_t number) noexcept nogil:
-    """Write `letter` and as many hex digits as were sent."""
-    cdef uint32_t value = number_value(number)
-    cdef int digit
-    out[at] = letter
-    at += 1
-    for digit in range(<int>number_digits(number) - 1, -1, -1):
-        out[at] = hex_digit(value >> (4 * digit) & 15)
-        at += 1
-    return at
-
-
-cdef inline void put_decimal(uint8_t* out, uint32_t value, uint32_t digits) noexcept nogil:
-    while digits:
-        digits -= 1
-        out[digits] = 0x30 + value % 10
-        value //= 10
-
-
-cdef uint32_t put_stamp(uint8_t* out, int64_t now_ns) noexcept nogil:
-    """Write _HH:MM:SS,MM-DD-YYYY and return its 20 bytes."""
-    cdef Civil now = civil_from_nanoseconds(now_ns)
-    memcpy(out, <const char*>b"_00:00:00,00-00-0000", 20)
-    put_decimal(out + 1, now.hour, 2)
-    put_decimal(out + 4, now.minute, 2)
-    put_decimal(out + 7, now.second, 2)
-    put_decimal(out + 10, now.month, 2)
-    put_decimal(out + 13, now.day, 2)
-    put_decimal(out + 16, now.year, 4)
-    return 20
-
-
-cdef uint32_t close_frame(uint8_t* out, uint32_t preamble, uint32_t at) noexcept nogil:
-    """Write LF, checksum, length and CR around the body out[preamble:at]; return the frame's size."""
-    cdef uint32_t length = at - preamble
-    cdef uint16_t crc = crc16(out + preamble, length)
-    out[0] = LF
-    if preamble == PREAMBLE_BINARY:
-        out[1] = crc >> 8
-        out[2] = crc & 0xFF
-    else:
-        out[1] = hex_digit(crc >> 12)
-        out[2] = hex_digit(crc >> 8 & 15)
-        out[3] = hex_digit(crc >> 4 & 15)
-        out[4] = hex_digit(crc & 15)
-    out[preamble - 4] = 0x30
-    out[preamble - 3] = hex_digit(length >> 8)
-    out[preamble - 2] = hex_digit(length >> 4 & 15)
-    out[preamble - 1] = hex_digit(length & 15)
-    out[at] = CR
-    return at + 1
-
-
-cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, int64_t now_ns,
-                     uint8_t* out) noexcept nogil:
-    """Write the reply to a frame whose bytes are still there.
-
-    out       filled; REPLY_BYTES_MAX bytes of room, of which 73 are the most that is used
-    now_ns    wall clock, ns since 1970 UTC; what NAK tells the transmitter
-    Returns   the reply's size; 0 for ANSWER_NONE
+    A field with something in it that we cannot read is one row of class info: nothing that was said disappears.
     """
-    cdef uint32_t preamble = PREAMBLE_BINARY if frame.form & FORM_BINARY else PREAMBLE_HEXADECIMAL
-    cdef uint32_t at = preamble + 5
-    if answer == ANSWER_REFUSE:
-        memcpy(out + preamble, <const char*>b'"NAK"0000R0L0A0[]', 17)
-        return close_frame(out, preamble, preamble + 17 + put_stamp(out + preamble + 17, now_ns))
-    if answer == ANSWER_ACCEPT:
-        if frame.encrypted:              # the encrypted "*ACK" comes here; a clear one would be refused
-            return 0
-        memcpy(out + preamble, <const char*>b'"ACK"', 5)
-    elif answer == ANSWER_UNABLE:
-        memcpy(out + preamble, <const char*>b'"DUH"', 5)
+    cdef Findings findings
+    cdef Content content = content_of(frame.start, frame.data)
+    cdef uint16_t flags = 0
+    cdef Status status = OK
+    findings.count = 0
+    findings.alive = False
+    findings.unread = content.rest.size > 0
+    if frame.token == TOKEN_SIA_DCS:
+        status = read_sia(frame.start, content.rest, &findings)
+    elif frame.token == TOKEN_ADM_CID:
+        status = read_contact_id(frame.start, content.rest, &findings)
     else:
-        return 0
-    memcpy(out + at, frame.start + frame.token_text.at + frame.token_text.size + 1, 4)
-    at += 4
-    if frame.receiver != NUMBER_NONE:
-        at = put_number(out, at, 0x52, frame.receiver)
-    at = put_number(out, at, 0x4C, frame.line if frame.line != NUMBER_NONE else number_pack(0, 1))
-    if frame.account_text.size:
-        out[at] = 0x23
-        memcpy(out + at + 1, frame.start + frame.account_text.at, frame.account_text.size)
-        at += 1 + frame.account_text.size
-    out[at] = 0x5B
-    out[at + 1] = 0x5D
-    return close_frame(out, preamble, at + 2)
+        content.rest = frame.data
+    if status != OK:
+        frame.answer = ANSWER_UNABLE
+        return status
+    if findings.alive or (findings.count == 0 and not findings.unread):
+        frame.kind = FRAME_HEARTBEAT
+        return OK
+    if findings.count == 0:
+        findings.count = 1
+        findings.found[0] = unread_field(content.rest)
+    if frame.account_text.size and not is_same_account(frame, content.account):
+        flags = FLAG_ACCOUNT_DIFFERS
+    return push_findings(frame, &findings, origin, flags, batch)
+
+
+cdef Finding unread_field(Span rest) noexcept nogil:
+    """What stands for a data field in which no event can be read."""
+    cdef Finding found
+    found.native = rest
+    found.area.at = found.area.size = found.address.at = found.address.size = 0
+    found.meaning.condition = CONDITION_UNKNOWN
+    found.meaning.signal_class = CLASS_INFO
+    found.meaning.state = STATE_INFO
+    found.meaning.known = False
+    found.flags = FLAG_UNKNOWN_CODE
+    return found
+
+
+cdef bint is_same_account(const Frame* frame, Span account) noexcept nogil:
+    """Whether the account in the data, if there is one, is that of the header; case does not count."""
+    cdef uint32_t i
+    if account.size == 0:
+        return True
+    if account.size != frame.account_size:
+        return False
+    for i in range(account.size):
+        if upper(frame.start[account.at + i]) != frame.account[i]:
+            return False
+    return True
 
 
 DC09.protocol = PROTOCOL_DC09

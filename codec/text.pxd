@@ -1,7 +1,6 @@
 # Bytes of a frame as characters: hex and decimal digits, accounts, and text that is to become valid UTF-8.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy
 
 from codec.batch cimport TIME_NONE
 from codec.civil cimport days_in_month, nanoseconds_from_civil
@@ -38,6 +37,9 @@ cdef inline bint is_upper(uint8_t c) noexcept nogil:
 cdef inline bint is_lower(uint8_t c) noexcept nogil:
     return c >= 0x61 and c <= 0x7A
 
+cdef inline bint is_alphanumeric(uint8_t c) noexcept nogil:
+    return is_digit(c) or is_upper(c) or is_lower(c)
+
 cdef inline uint8_t upper(uint8_t c) noexcept nogil:
     return c - 0x20 if is_lower(c) else c
 
@@ -64,33 +66,5 @@ cdef inline int64_t stamp_of(const uint8_t* at) noexcept nogil:
         return TIME_NONE
     return nanoseconds_from_civil(year, month, day, hour, minute, second)
 
-cdef inline uint32_t utf8_character(const uint8_t* at, uint32_t size) noexcept nogil:
-    """How many bytes the well-formed UTF-8 character at `at` has, 1..4 (RFC 3629, section 4); 0 when it is none."""
-    cdef uint8_t c = at[0]
-    cdef uint32_t need, i
-    if c < 0x80:
-        return 1
-    need = 2 if 0xC2 <= c <= 0xDF else 3 if 0xE0 <= c <= 0xEF else 4 if 0xF0 <= c <= 0xF4 else 0
-    if need == 0 or need > size:
-        return 0
-    if (c == 0xE0 and at[1] < 0xA0) or (c == 0xED and at[1] > 0x9F) or (c == 0xF0 and at[1] < 0x90) \
-            or (c == 0xF4 and at[1] > 0x8F):
-        return 0
-    for i in range(1, need):
-        if at[i] & 0xC0 != 0x80:
-            return 0
-    return need
-
-cdef inline uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
-    """Write a character below 0x10000 and return its bytes, 1..3."""
-    if character < 0x80:
-        out[0] = character
-        return 1
-    if character < 0x800:
-        out[0] = 0xC0 | character >> 6
-        out[1] = 0x80 | character & 0x3F
-        return 2
-    out[0] = 0xE0 | character >> 12
-    out[1] = 0x80 | character >> 6 & 0x3F
-    out[2] = 0x80 | character & 0x3F
-    return 3
+cdef bint whole_text(const uint8_t* bytes, uint32_t size, uint32_t size_max, uint32_t* kept) noexcept nogil
+cdef uint32_t clean_text(const uint8_t* bytes, uint32_t size, uint8_t* out, uint32_t out_max, bint* cut) noexcept nogil

@@ -1,0 +1,99 @@
+"""From the events that were found in a frame to rows: one copy of the frame, texts that are spans of it where they can be."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp, memcpy
+
+from codec.batch cimport TIME_NONE, Columns, Row, Text, batch_has_room, batch_push, batch_text
+from codec.limits cimport NATIVE_BYTES_MAX, POINT_BYTES_MAX
+from codec.status cimport BATCH_FULL, OK, Status
+from codec.text cimport clean_text, whole_text
+from codec.words cimport FLAG_CLEANED, FLAG_CUT, ROW_SIGNAL
+
+
+cdef inline Text text_of(Text raw, Span span) noexcept nogil:
+    cdef Text text
+    text.at = raw.at + span.at
+    text.size = span.size
+    return text
+
+
+cdef bint put_point(const uint8_t* start, const Finding* found, Row* row, Columns* batch) noexcept nogil:
+    """Write area/address, area/ or address into the arena. Return False when there is no room."""
+    cdef uint8_t point[POINT_BYTES_MAX]
+    cdef uint32_t size = 0, part
+    row.point = Text(batch.arena_used, 0)
+    if found.area.size:
+        size = min(<uint32_t>found.area.size, <uint32_t>POINT_BYTES_MAX - 1)
+        memcpy(point, start + found.area.at, size)
+        point[size] = 0x2F
+        size += 1
+    part = min(<uint32_t>found.address.size, <uint32_t>POINT_BYTES_MAX - size)
+    memcpy(point + size, start + found.address.at, part)
+    if part < found.address.size or found.area.size >= POINT_BYTES_MAX:
+        row.flags |= FLAG_CUT
+    if size == 0 and part == found.address.size:
+        row.point = text_of(row.raw, found.address)          # no copy: it stands in the frame
+        return True
+    size += part
+    if not batch_has_room(batch, 1, size):
+        return False
+    row.point = batch_text(batch, point, size)
+    return True
+
+
+cdef bint put_native(const uint8_t* start, Span native, Row* row, Columns* batch) noexcept nogil:
+    """Set the native text, a span of the frame or a cleaned copy. Return False when there is no room."""
+    cdef uint8_t cleaned[NATIVE_BYTES_MAX]
+    cdef uint32_t size = native.size
+    cdef bint cut = False
+    if whole_text(start + native.at, native.size, NATIVE_BYTES_MAX, &size):
+        if size < native.size:
+            row.flags |= FLAG_CUT
+        row.native = text_of(row.raw, native)
+        row.native.size = size
+        return True
+    size = clean_text(start + native.at, native.size, cleaned, NATIVE_BYTES_MAX, &cut)
+    row.flags |= FLAG_CLEANED | (FLAG_CUT if cut else 0)
+    if not batch_has_room(batch, 1, size):
+        return False
+    row.native = batch_text(batch, cleaned, size)
+    return True
+
+
+cdef Status push_findings(const Frame* frame, const Findings* findings, const Origin* origin, uint16_t flags,
+                          Columns* batch) noexcept nogil:
+    """Add one row for each finding, all or none.
+
+    flags    of all rows, besides the origin's and each finding's own
+    Returns  OK | BATCH_FULL (the batch is as it was)
+    """
+    cdef uint32_t count = batch.count, arena_used = batch.arena_used, i
+    cdef const Finding* found
+    cdef Row row
+    if not batch_has_room(batch, findings.count, <uint32_t>frame.size + frame.account_size):
+        return BATCH_FULL
+    row.received_ns = origin.received_ns
+    row.occurred_ns = frame.stamp_ns if frame.occurred_ns == TIME_NONE else frame.occurred_ns
+    row.path = origin.path
+    row.sequence = frame.sequence
+    row.realm = origin.realm
+    row.raw = batch_text(batch, frame.start, frame.size)
+    row.identity = text_of(row.raw, frame.identity)
+    if frame.account_text.size == frame.account_size \
+            and memcmp(frame.start + frame.account_text.at, frame.account, frame.account_size) == 0:
+        row.account = text_of(row.raw, frame.account_text)
+    else:
+        row.account = batch_text(batch, frame.account, frame.account_size)
+    row.kind = ROW_SIGNAL
+    row.protocol = frame.protocol
+    for i in range(findings.count):
+        found = &findings.found[i]
+        row.flags = origin.flags | flags | found.flags
+        row.condition = found.meaning.condition
+        row.signal_class = found.meaning.signal_class
+        row.state = found.meaning.state
+        if not put_point(frame.start, found, &row, batch) or not put_native(frame.start, found.native, &row, batch):
+            batch.count = count
+            batch.arena_used = arena_used
+            return BATCH_FULL
+        batch_push(batch, &row)
+    return OK

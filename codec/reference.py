@@ -1,0 +1,421 @@
+"""DC-09 in plain Python, from the same specification (dc09.pyx, dc03.pyx, dc05.pyx): the oracle of the tests.
+
+Slow and short on purpose: regular expressions over whole bodies instead of cursors. Never imported by the engine.
+"""
+import re
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from codec.codes.lookup import read_table
+from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
+
+HEARTBEATS = {b"NULL", b"XNM"}
+REPLIES = {b"ACK", b"NAK", b"DUH", b"RSP"}
+EVENTS = {b"SIA-DCS", b"ADM-CID"}
+OTHER_DATA = {b"SIA-PUL", b"ACR-SF", b"ADM-41E", b"ADM-42E", b"ADM-HS", b"DSC-43", b"FBI-SF", b"ITI-I", b"SCN-S8",
+              b"SCN-S16", b"SCN-S24", b"SCT", b"SES-SS", b"SIA-S2K", b"SK-FSK1", b"SK-FSK2"}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HEX = b"[0-9A-Fa-f]"
+PREAMBLES = (re.compile(rb"\n(?P<crc>%b{4})0(?P<length>%b{3})(?=\")" % (HEX, HEX)),
+             re.compile(rb"\n(?P<crc>[\x00-\xff]{2})0(?P<length>%b{3})(?=\")" % HEX))
+ACCOUNT = rb'[!$-Z\\^-{}~]{3,16}'
+HEADER = re.compile(rb'"(?P<star>\*?+)(?P<token>[^"]{1,16})"(?P<sequence>[0-9]{4})(?P<rest>[^[]*)\[', re.DOTALL)
+NUMBERS = re.compile(rb"(?:R(?P<R>%b{0,6}))?(?:L(?P<L>%b{0,6}))?(?:#(?P<account>%b)?)?" % (HEX, HEX, ACCOUNT))
+STAMP = re.compile(rb"(\d\d):(\d\d):(\d\d),(\d\d)-(\d\d)-(\d{4})")
+EXTENDED = re.compile(rb"[^]]*(?:\](?![\[_]|\Z)[^]]*)*\](?=[\[_]|\Z)", re.DOTALL)
+
+Fields = dict[str, Any]
+
+
+class Bad(Exception):
+    """The bytes are at fault; the argument is the status."""
+
+
+@cache
+def table(name: str) -> dict[str, tuple[int, int, int]]:
+    return read_table(name)
+
+
+def checksum(data: bytes) -> int:
+    """CRC-16/ARC, bit by bit."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
+
+
+# ---- framing ---------------------------------------------------------------------------------------------------
+
+def preamble(data: bytes) -> re.Match[bytes] | None:
+    return PREAMBLES[0].match(data) or PREAMBLES[1].match(data)
+
+
+def may_become_preamble(data: bytes) -> bool:
+    """Whether bytes could be added to `data` so that a preamble stands there."""
+    samples = (b"\n00000000\"", b"\n000000\"")
+    return any(len(data) < len(sample) and pattern.match(data + sample[len(data):])
+               for pattern, sample in zip(PREAMBLES, samples, strict=True))
+
+
+def split(data: bytes) -> tuple[bytes, int, bool]:
+    """Return body, size and whether the checksum is binary, of the frame at the beginning. Raises Bad."""
+    head = preamble(data)
+    if head is None:
+        raise Bad("need_data" if may_become_preamble(data) else "start")
+    length, at = int(head["length"], 16), head.end()
+    if length < 9:
+        raise Bad("length")
+    inside = data[at:at + length]
+    if any(preamble(inside[found.start():]) for found in re.finditer(b"\n", inside)):
+        raise Bad("length")
+    if len(inside) < length:
+        raise Bad("need_data")
+    after = data[at + length:at + length + 1]
+    binary = len(head["crc"]) == 2
+    sent = int.from_bytes(head["crc"], "big") if binary else int(head["crc"], 16)
+    if inside.endswith(b"\r"):
+        candidates, size, inside = [inside], at + length, inside[:-1]
+    elif not after:
+        raise Bad("need_data")
+    elif after == b"\r":
+        candidates, size = [inside, inside + b"\r"], at + length + 1
+    else:
+        raise Bad("length")
+    if sent not in map(checksum, candidates):
+        raise Bad("checksum")
+    return inside, size, binary
+
+
+# ---- header ----------------------------------------------------------------------------------------------------
+
+def stamp(text: bytes) -> int | None:
+    """Seconds since 1970 of HH:MM:SS,MM-DD-YYYY, or None."""
+    found = STAMP.fullmatch(text)
+    if not found:
+        return None
+    hour, minute, second, month, day, year = map(int, found.groups())
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return (moment - EPOCH) // timedelta(seconds=1) if 1970 <= year <= 2261 else None
+
+
+def shown(seconds: int | None) -> str | None:
+    return None if seconds is None else (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def take_bracket(text: bytes) -> tuple[bytes, bytes] | None:
+    """Part `text` at its closing bracket into what stands before and behind it."""
+    found = EXTENDED.match(text)
+    end = found.end() - 1 if found else text.rfind(b"]")
+    return None if end < 0 else (text[:end], text[end + 1:])
+
+
+def content(data: bytes) -> tuple[bytes | None, bytes]:
+    """Part a data field into the account inside it, or None, and the rest."""
+    if data.startswith(b"#"):
+        found = re.match(rb"#(%b)(?:\||\Z)" % ACCOUNT, data)
+    elif data[:1] in (b"N", b"O"):
+        found = None
+    elif data.startswith(b"|"):
+        return None, data[1:]
+    else:
+        found = re.match(rb"([0-9A-Za-z]{3,16})\|", data)
+    return (found[1], data[found.end():]) if found else (None, data)
+
+
+def read_header(body: bytes) -> Fields:
+    """Read a body into its parts. Raises Bad."""
+    head = HEADER.match(body)
+    if not head:
+        raise Bad("field")
+    token, encrypted = head["token"], bool(head["star"])
+    numbers = NUMBERS.fullmatch(b"" if token == b"NAK" else head["rest"])
+    if numbers is None:
+        raise Bad("field")
+    named = numbers.groupdict()
+    part = {"token": token, "encrypted": encrypted, "sequence": int(head["sequence"]), "R": named.get("R") or None,
+            "L": named.get("L") or None, "header_account": named.get("account"), "network": None, "stamp": None,
+            "occurred": None, "data": b""}
+    if not encrypted:
+        read_rest(part, body[head.end():])
+    account_bytes = part["header_account"]
+    if account_bytes is None and not encrypted and token not in REPLIES:
+        account_bytes = content(part["data"])[0]
+    if account_bytes is None and token not in REPLIES:
+        raise Bad("field")
+    part["account"] = (account_bytes or b"").upper()
+    return part
+
+
+def read_rest(part: Fields, rest: bytes) -> None:
+    """Read data, extended data and stamp. Raises Bad."""
+    taken = take_bracket(rest)
+    if taken is None:
+        raise Bad("field")
+    part["data"], rest = taken
+    while rest.startswith(b"["):
+        taken = take_bracket(rest[1:])
+        if taken is None:
+            break
+        field, rest = taken
+        if field[:1] == b"H" and len(field) == 20:
+            part["occurred"] = stamp(field[1:])
+        elif re.fullmatch(rb"[GJ][0-9]{1,6}", field):
+            part["network"] = f"{int(field[1:]):0{len(field) - 1}X}".encode()
+    if rest.startswith(b"_") and len(rest) >= 20:
+        part["stamp"] = stamp(rest[1:20])
+
+
+# ---- contents --------------------------------------------------------------------------------------------------
+
+def meaning_of_sia(code: str) -> tuple[tuple[int, int, int], bool]:
+    known = table("sia.tsv").get(code)
+    return (known, True) if known else (family(code[0] in "FKS", code[0] == "G"), False)
+
+
+def family(fire: bool, gas: bool = False) -> tuple[int, int, int]:
+    words = ("fire", "raised") if fire else ("gas", "raised") if gas else ("info", "info")
+    return number(CLASS_TEXT, words[0]), 0, number(STATE_TEXT, words[1])
+
+
+def number(texts: dict[int, str], text: str) -> int:
+    return next(key for key, value in texts.items() if value == text)
+
+
+def meaning_of_contact_id(qualifier: str, code: str) -> tuple[tuple[int, int, int], bool]:
+    entry = table("contact_id.tsv").get(code.upper())
+    meaning, known = (entry, True) if entry else (family(code.startswith("11")), False)
+    signal_class, condition, state = meaning
+    if qualifier == "3" and state == number(STATE_TEXT, "raised"):
+        state = number(STATE_TEXT, "cleared")
+    elif qualifier == "3" and CONDITION_TEXT[condition] == "opening":
+        condition = number(CONDITION_TEXT, "closing")
+    return (signal_class, condition, state), known and qualifier in "136"
+
+
+def event(native: bytes, area: bytes, address: bytes, meaning: tuple[int, int, int], known: bool,
+          old: bool = False) -> Fields:
+    return {"native": native, "area": area if area.strip(b"0") else b"", "address": address, "meaning": meaning,
+            "flags": ["unknown_code"] * (not known) + ["old"] * old}
+
+
+def contact_id(rest: bytes) -> tuple[list[Fields], bool]:
+    """Find the events of an ADM-CID field; the second result says that something there was none."""
+    events: list[Fields] = []
+    unread = False
+    at = 0
+    for block in rest.split(b"|"):
+        start = at + len(block) - len(block.lstrip(b" "))
+        at += len(block) + 1
+        block = block.lstrip(b" ")
+        found = re.match(rb"(%b)(%b{3}) *(%b*)" % (HEX, HEX, HEX), block)
+        if found:
+            group, behind = found[3], block[found.end():]
+            if len(group) > 4:
+                group, behind = group[:2], group[2:] + behind
+            zone = re.match(rb" *(%b*)" % HEX, behind)
+            meaning, known = meaning_of_contact_id(found[1].decode(), found[2].decode())
+            events.append(event(block, group, zone[1] if zone else b"", meaning, known) | {"start": start})
+        elif block and events:
+            events[-1]["native"] = rest[events[-1]["start"]:start + len(block)]
+        elif block:
+            unread = True
+    return events, unread
+
+
+class SiaField:
+    """The items of one SIA-DCS field."""
+
+    def __init__(self, rest: bytes) -> None:
+        self.rest, self.at, self.area, self.old, self.barred = rest, 0, b"", False, False
+        self.marked = False
+        self.events: list[Fields] = []
+        self.unread = False
+
+    def here(self, pattern: bytes, at: int | None = None) -> re.Match[bytes] | None:
+        return re.compile(pattern, re.DOTALL).match(self.rest, self.at if at is None else at)
+
+    def is_code(self, at: int) -> bool:
+        found = self.here(rb"[A-Z]{2}", at)
+        return bool(found) and found[0].decode() in table("sia.tsv")
+
+    def is_clear_code(self, at: int) -> bool:
+        return self.is_code(at) and bool(self.here(rb"[0-9/|]|\Z", at + 2))
+
+    def is_mark(self) -> bool:
+        if not self.here(rb"[NO]"):
+            return False
+        if self.here(rb".(?:[a-z/|]|\Z)"):
+            return True
+        glued = bool(self.here(rb".[A-Z]{2}"))
+        return glued and (not self.marked or self.is_code(self.at + 1) or not self.is_code(self.at))
+
+    def belongs_before(self, end: int) -> None:
+        if self.events:
+            self.events[-1]["native"] = self.rest[self.events[-1]["start"]:end]
+        else:
+            self.unread = True
+        self.at = end
+
+    def item_end(self, at: int) -> int:
+        return self.here(rb"(?:\^[^^]*\^|[^/|])*", at).end()
+
+    def modifier(self) -> None:
+        name, at = self.rest[self.at:self.at + 2], self.at + 2
+        end = self.here(rb"[0-9:.,\-]*", at).end()
+        run = self.here(rb"[0-9A-F]+(?=[/|]|\Z)", end)
+        if run and run.end() - at <= 4 and (end == at or not self.is_code(end)):
+            end = run.end()
+        if name == b"ri":
+            self.area = self.rest[at:end]
+        self.at = end
+
+    def event(self) -> None:
+        start = self.at
+        code = self.rest[start:start + 2].decode()
+        address = self.here(rb"[0-9A-F]{0,4}(?![0-9A-Za-z])", start + 2) or self.here(rb"[0-9]*", start + 2)
+        text = self.here(rb"\^[^^]*\^", address.end())
+        end = text.end() if text else address.end()
+        if not self.is_clear_code(end):
+            end = self.item_end(end)
+        meaning, known = meaning_of_sia(code)
+        self.events.append(event(self.rest[start:end], self.area, address[0], meaning, known, self.old)
+                           | {"start": start, "code": code})
+        self.at = end
+
+    def read(self) -> None:
+        while self.at < len(self.rest):
+            barred, self.barred = self.barred, False
+            if separator := self.here(rb"[/|]"):
+                self.barred = separator[0] == b"|"
+                self.at += 1
+            elif barred and self.events and self.here(b"A") and not self.is_clear_code(self.at):
+                self.belongs_before(self.here(rb"[^|]*").end())
+            elif self.here(rb"[a-z]{2}"):
+                self.modifier()
+            elif self.is_mark():
+                self.old, self.marked = self.here(b"O") is not None, True
+                self.at += 1
+            elif self.here(rb"[A-Z]{2}"):
+                self.event()
+            else:
+                self.belongs_before(self.item_end(self.at))
+
+
+def sia(rest: bytes) -> tuple[list[Fields], bool]:
+    """Find the events of a SIA-DCS field; as `contact_id`, but nothing where they are only a heartbeat."""
+    field = SiaField(rest)
+    field.read()
+    if all(found["code"] == "RP" and not found["area"] and re.fullmatch(rb"0+", found["address"])
+           for found in field.events) and field.events:
+        return [], False
+    return field.events, field.unread
+
+
+# ---- texts -----------------------------------------------------------------------------------------------------
+
+def cut(text: str, bytes_max: int) -> tuple[str, bool]:
+    kept = text.encode()[:bytes_max].decode("utf-8", "ignore")
+    return kept, kept != text
+
+
+def windows_1252(byte: int) -> str:
+    try:
+        return bytes([byte]).decode("cp1252")
+    except UnicodeDecodeError:
+        return "\ufffd"
+
+
+def clean(native: bytes) -> tuple[str, list[str]]:
+    """Return text without NUL, at most 512 bytes of UTF-8, and the flags cut and cleaned."""
+    try:
+        text = native.decode("utf-8")
+        cleaned = "\0" in text
+    except UnicodeDecodeError:
+        text, cleaned = "".join(map(windows_1252, native)), True
+    kept, was_cut = cut(text.replace("\0", "\ufffd"), 512)
+    return kept, ["cut"] * was_cut + ["cleaned"] * cleaned
+
+
+def signal(found: Fields, flags: list[str]) -> Fields:
+    signal_class, condition, state = found["meaning"]
+    area = found["area"][:63] + b"/" if found["area"] else b""
+    point, was_cut = cut((area + found["address"]).decode("ascii"), 64)
+    native, text_flags = clean(found["native"])
+    was_cut = was_cut or len(found["area"]) > 63
+    all_flags = {*flags, *text_flags, *found["flags"], *(["cut"] if was_cut else [])}
+    return {"class": CLASS_TEXT[signal_class], "condition": CONDITION_TEXT[condition], "state": STATE_TEXT[state],
+            "point": point, "native": native, "flags": sorted(all_flags)}
+
+
+# ---- all together ----------------------------------------------------------------------------------------------
+
+def signals(part: Fields) -> list[Fields]:
+    """The signals of a clear frame with a data token. Raises Bad."""
+    inner, rest = content(part["data"])
+    if part["token"] in EVENTS:
+        events, unread = sia(rest) if part["token"] == b"SIA-DCS" else contact_id(rest)
+    else:
+        rest, events, unread = part["data"], [], bool(rest)
+    if len(events) > 128:
+        raise Bad("field")
+    if not events and unread:
+        events = [event(rest, b"", b"", family(False), False)]
+    differs = part["header_account"] is not None and inner is not None and inner.upper() != part["account"]
+    return [signal(found, ["account_differs"] * differs) for found in events]
+
+
+def read_frame(data: bytes) -> Fields:
+    """Read the frame at the beginning of `data` into the object that codec.reading.read_frames makes. Raises Bad."""
+    body, size, _ = split(data)
+    part = read_header(body)
+    token, status, found = part["token"], "ok", []
+    kind = ("heartbeat" if token in HEARTBEATS else "reply" if token in REPLIES
+            else "signal" if token in EVENTS | OTHER_DATA else "other")
+    if part["encrypted"]:
+        status, kind = "crypto", "signal" if kind == "heartbeat" else kind
+    elif kind == "signal":
+        try:
+            found = signals(part)
+            kind = "signal" if found else "heartbeat"
+        except Bad as bad:
+            status = str(bad)
+    return {"protocol": "dc09", "status": status, "kind": kind, "account": part["account"].decode(),
+            "sequence": part["sequence"], "token": token.decode("ascii", "backslashreplace"),
+            "encrypted": part["encrypted"], "receiver": digits(part["R"]), "line": digits(part["L"]),
+            "network": digits(part["network"]), "timestamp": shown(part["stamp"]),
+            "occurred": shown(part["occurred"]), "signals": found, "length": size}
+
+
+def digits(text: bytes | None) -> str | None:
+    return None if text is None else text.decode().upper()
+
+
+def read_frames(data: bytes) -> list[Fields]:
+    """Read everything in `data`, as codec.reading.read_frames does."""
+    found: list[Fields] = []
+    garbage = at = 0
+    while at < len(data):
+        try:
+            result = read_frame(data[at:])
+        except Bad as bad:
+            if str(bad) == "start":
+                garbage += 1
+                at += 1
+                continue
+            following = data.find(b"\n", at + 1)
+            result = {"protocol": "dc09", "status": str(bad),
+                      "length": (following if following >= 0 else len(data)) - at}
+        if garbage:
+            found.append({"status": "garbage", "length": garbage})
+            garbage = 0
+        found.append(result)
+        at += result["length"]
+    if garbage:
+        found.append({"status": "garbage", "length": garbage})
+    return found

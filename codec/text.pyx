@@ -1,0 +1,89 @@
+"""Text from the wire: checked as UTF-8, else taken for Windows-1252, so that what is stored is always text."""
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy
+
+cdef enum:
+    REPLACEMENT = 0xFFFD         # stands for NUL, and for the bytes that Windows-1252 does not have
+
+
+cdef uint32_t utf8_character(const uint8_t* at, uint32_t size) noexcept nogil:
+    """How many bytes the well-formed UTF-8 character at `at` has, 1..4 (RFC 3629, section 4); 0 when it is none."""
+    cdef uint8_t c = at[0]
+    cdef uint32_t need, i
+    if c < 0x80:
+        return 1
+    need = 2 if 0xC2 <= c <= 0xDF else 3 if 0xE0 <= c <= 0xEF else 4 if 0xF0 <= c <= 0xF4 else 0
+    if need == 0 or need > size:
+        return 0
+    if (c == 0xE0 and at[1] < 0xA0) or (c == 0xED and at[1] > 0x9F) or (c == 0xF0 and at[1] < 0x90) \
+            or (c == 0xF4 and at[1] > 0x8F):
+        return 0
+    for i in range(1, need):
+        if at[i] & 0xC0 != 0x80:
+            return 0
+    return need
+
+
+cdef uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
+    """Write a character below 0x10000 and return its bytes, 1..3."""
+    if character < 0x80:
+        out[0] = <uint8_t>character
+        return 1
+    if character < 0x800:
+        out[0] = <uint8_t>(0xC0 | character >> 6)
+        out[1] = <uint8_t>(0x80 | character & 0x3F)
+        return 2
+    out[0] = <uint8_t>(0xE0 | character >> 12)
+    out[1] = <uint8_t>(0x80 | character >> 6 & 0x3F)
+    out[2] = <uint8_t>(0x80 | character & 0x3F)
+    return 3
+
+
+cdef bint whole_text(const uint8_t* bytes, uint32_t size, uint32_t size_max, uint32_t* kept) noexcept nogil:
+    """Whether all `size` bytes are UTF-8 without NUL; `kept` is then how many whole characters' bytes fit `size_max`."""
+    cdef uint32_t at = 0, step
+    kept[0] = 0
+    while at < size:
+        step = utf8_character(bytes + at, size - at)
+        if step == 0 or bytes[at] == 0:
+            return False
+        at += step
+        if at <= size_max:
+            kept[0] = at
+    return True
+
+
+cdef uint32_t clean_text(const uint8_t* bytes, uint32_t size, uint8_t* out, uint32_t out_max, bint* cut) noexcept nogil:
+    """Write the bytes as UTF-8 without NUL: as they are when they are UTF-8, else read as Windows-1252.
+
+    out      filled; at most `out_max` bytes, whole characters
+    cut      set when not all of them fitted
+    Returns  bytes written
+    """
+    cdef uint8_t character[4]
+    cdef uint32_t at = 0, written = 0, step, need
+    cdef bint utf8 = True
+    while at < size and utf8:
+        step = utf8_character(bytes + at, size - at)
+        utf8 = step != 0
+        at += step
+    at = 0
+    cut[0] = False
+    while at < size:
+        step = utf8_character(bytes + at, size - at) if utf8 else 1
+        if bytes[at] == 0:
+            need = utf8_put(REPLACEMENT, character)
+        elif utf8:
+            need = step
+            memcpy(character, bytes + at, step)
+        elif 0x80 <= bytes[at] < 0xA0:
+            need = utf8_put(WINDOWS_1252[bytes[at] - 0x80], character)
+        else:
+            need = utf8_put(bytes[at], character)
+        if written + need > out_max:
+            cut[0] = True
+            break
+        memcpy(out + written, character, need)
+        written += need
+        at += step
+    return written

@@ -1,0 +1,79 @@
+"""The batch: what is added comes back, encoded and viewed, and nothing is half added."""
+import pytest
+
+from codec.batch import Batch
+from codec.reading import build_frame, decode_stream
+
+ROW = {"kind": 1, "protocol": 1, "path": 7, "sequence": 9, "received_ns": 11, "occurred_ns": -5, "account": "12AB",
+       "realm": "nghe-an", "point": "1/2", "native": "FA2^Küche^", "signal_class": 1, "condition": 2, "state": 1,
+       "flags": 65, "identity": b"i\0", "raw": b"\nraw\xff\r"}
+
+
+def expected(row: dict) -> dict:
+    return {"class" if key == "signal_class" else key: value for key, value in row.items()}
+
+
+def filled() -> Batch:
+    batch = Batch(8, 4096)
+    assert batch.add(**ROW)
+    assert decode_stream(build_frame("SIA-DCS", "1234", b"#1234|Nri1/FA1/FA2^\xfc^"), batch, 5) == 1
+    assert batch.add(kind=3, received_ns=77)
+    return batch
+
+
+def test_rows_come_back() -> None:
+    batch = filled()
+    batch.check()
+    assert len(batch) == 4
+    assert batch.row(0) == expected(ROW)
+    assert batch.row(1)["point"] == "1/1"
+    assert batch.row(2)["native"] == "FA2^ü^"
+    assert batch.row(3)["occurred_ns"] is None
+    with pytest.raises(IndexError):
+        batch.row(4)
+
+
+def test_view_of_encoded_rows_is_the_same() -> None:
+    batch = filled()
+    view = Batch.view(batch.encode())
+    view.check()
+    assert [view.row(index) for index in range(4)] == [batch.row(index) for index in range(4)]
+    assert view.encode() == batch.encode() == filled().encode()
+    assert not view.add(kind=3)  # a view has no room
+
+
+def test_empty_batch() -> None:
+    view = Batch.view(Batch(4, 64).encode())
+    assert (len(view), view.arena_used) == (0, 0)
+
+
+def test_clear_forgets_rows_and_texts() -> None:
+    batch = filled()
+    batch.clear()
+    assert (len(batch), batch.arena_used) == (0, 0)
+    assert batch.encode() == Batch(8, 4096).encode()
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"",
+                                    lambda data: b"\2" + data[1:], lambda data: data[:4] + b"\xff" * 4 + data[8:]])
+def test_what_is_no_encoded_batch_is_refused(damage) -> None:
+    with pytest.raises(ValueError, match="encoded batch"):
+        Batch.view(damage(filled().encode()))
+
+
+def test_full_batch_refuses_a_row_whole() -> None:
+    by_rows = Batch(1, 4096)
+    assert by_rows.add(**ROW)
+    before = by_rows.encode()
+    assert not by_rows.add(**ROW)
+    assert by_rows.encode() == before
+    by_bytes = Batch(2, by_rows.arena_used * 2 - 1)
+    assert by_bytes.add(**ROW)
+    assert not by_bytes.add(**ROW)
+    assert by_bytes.encode() == before
+
+
+@pytest.mark.parametrize(("rows_max", "arena_max"), [(16385, 0), (1, 16777217)])
+def test_limits(rows_max: int, arena_max: int) -> None:
+    with pytest.raises(ValueError, match="beyond the limits"):
+        Batch(rows_max, arena_max)

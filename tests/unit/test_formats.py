@@ -1,0 +1,61 @@
+"""Telling the formats of one stream apart by their first byte, and `tocsin decode` over it."""
+import json
+import subprocess
+import sys
+
+import pytest
+
+from codec.batch import Batch
+from codec.reading import build_frame, decode_stream, read_frames, split_status
+
+HEARTBEAT = build_frame("NULL", "1234")
+FIRE = build_frame("ADM-CID", "1234", b"#1234|1110 01 012")
+COMMAND = [sys.executable, "-c", "from engine.command.decode import main; raise SystemExit(main())"]
+
+
+@pytest.mark.parametrize(("data", "status"), [
+    (b"", "need_data"), (b"x", "start"), (b"\n", "need_data"), (b"\n\n", "need_data"), (b"\nx", "need_data"),
+    (b"\nxx0", "need_data"), (b"\nxx1", "start"), (b"\n00000000", "need_data"), (b"\n00000000\"", "length"),
+    (b"\n00000008\"", "length"), (b"\n00000009\"", "need_data"), (b"\n00000009\"X\"0000[]\r", "checksum"),
+    (b"\n00000009\"X\"0000[]x", "length")])
+def test_status_of_beginnings(data: bytes, status: str) -> None:
+    assert split_status(data) == (status, 0)
+
+
+def test_garbage_between_frames_is_one_object() -> None:
+    found = read_frames(b"abc\n\n\n" + HEARTBEAT + b"SR0001L0001    006969XX    [ID00000000]" + FIRE + b"\r\n", 0)
+    assert [each["status"] for each in found] == ["garbage", "ok", "garbage", "ok", "garbage", "need_data"]
+    assert [each["length"] for each in found] == [6, len(HEARTBEAT), 39, len(FIRE), 1, 1]
+
+
+def test_stream_into_rows() -> None:
+    batch = Batch(100, 100_000)
+    assert decode_stream((HEARTBEAT + b"x" + FIRE) * 30, batch, 7) == 60
+    assert len(batch) == 30
+    batch.check()
+
+
+def test_decode_command_reads_a_file(tmp_path) -> None:
+    path = tmp_path / "frames"
+    path.write_bytes(b"?" + FIRE)
+    result = subprocess.run([*COMMAND, "--now", "2026-01-01T00:00:00Z", str(path)], capture_output=True, check=True)
+    garbage, frame = map(json.loads, result.stdout.splitlines())
+    assert garbage == {"status": "garbage", "length": 1}
+    assert {key: frame[key] for key in ("protocol", "status", "kind", "account", "sequence", "token")} == {
+        "protocol": "dc09", "status": "ok", "kind": "signal", "account": "1234", "sequence": 1, "token": "ADM-CID"}
+    assert frame["signals"] == [{"class": "fire", "condition": "fire", "state": "raised", "point": "01/012",
+                                 "native": "1110 01 012", "flags": []}]
+
+
+def test_decode_command_reads_standard_input() -> None:
+    result = subprocess.run(COMMAND, input=HEARTBEAT, capture_output=True, check=True)
+    assert json.loads(result.stdout)["kind"] == "heartbeat"
+
+
+@pytest.mark.parametrize(("arguments", "named"), [
+    (["--key", "00" * 16], b"--key"), (["--now", "soon"], b"--now soon"), (["/nowhere/frames"], b"/nowhere/frames")])
+def test_decode_command_names_what_it_cannot_use(arguments: list, named: bytes) -> None:
+    result = subprocess.run([*COMMAND, *arguments], capture_output=True, check=False)
+    assert result.returncode == 2
+    assert named in result.stderr
+    assert result.stdout == b""
