@@ -19,18 +19,17 @@ from engine.operate.view import Away, EngineView, RejectedQuestion, SignalQuesti
 CONSOLE = Path(__file__).parent / "console" / "index.html"
 CONSOLE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; " \
                  "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-TRANSMITTERS_MAX = 10_000
-SIGNALS_MAX = 10_000
-REJECTED_MAX = 1_000
+LIST_ROWS_MAX = 10_000
 
 
 class Routes:
     """Holds what the handlers ask. Nothing is kept between two requests."""
 
-    def __init__(self, view: EngineView, forward: Forward, health: Health) -> None:
+    def __init__(self, view: EngineView, forward: Forward, health: Health, rows_max: int = LIST_ROWS_MAX) -> None:
         self._view = view
         self._forward = forward
         self._health = health
+        self._rows_max = rows_max
         self._console = CONSOLE.read_bytes()
 
     def add_to(self, application: web.Application) -> None:
@@ -82,7 +81,7 @@ class Routes:
 
     async def transmitters(self, request: web.Request) -> web.Response:
         query = request.query
-        limit = read_limit(query, TRANSMITTERS_MAX)
+        limit = read_limit(query, self._rows_max)
         entries = self._view.transmitters(TransmitterQuestion(
             query.get("state") or None, query.get("area") or None, read_cursor(query), limit))
         return answer({"transmitters": list(entries), "next": next_cursor(entries, limit, "key")})
@@ -92,7 +91,7 @@ class Routes:
         return problem(404, "no such transmitter") if found is None else answer(found)
 
     async def signals(self, request: web.Request) -> web.Response:
-        limit = read_limit(request.query, SIGNALS_MAX)
+        limit = read_limit(request.query, self._rows_max)
         try:
             entries = await self._view.signals(signal_question(request.query, limit))
         except Away:
@@ -102,7 +101,7 @@ class Routes:
 
     async def rejected(self, request: web.Request) -> web.Response:
         query = request.query
-        limit = read_limit(query, REJECTED_MAX)
+        limit = read_limit(query, self._rows_max)
         entries = self._view.rejected(RejectedQuestion(
             query.get("source") or None, query.get("account") or None, read_number_cursor(query), limit))
         return answer({"rejected": list(entries), "next": next_cursor(entries, limit, "number")})
