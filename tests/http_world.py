@@ -1,4 +1,4 @@
-"""A small engine for the tests of FORWARD and OPERATE: events in memory behind the real HTTP server on a real socket."""
+"""A small engine for the tests of FORWARD and OPERATE: events in memory behind the real HTTP server."""
 from __future__ import annotations
 
 import asyncio

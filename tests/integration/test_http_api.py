@@ -12,7 +12,7 @@ from engine.operate.access import BadTokenFile, Holder, Role, read_token
 from engine.operate.lag import EVERY_NS
 from engine.operate.server import NeedsTokens, Operate
 from engine.operate.view import Check, RejectedQuestion, SignalQuestion, TransmitterQuestion
-from tests.http_world import FIRST, World, make_world
+from tests.http_world import FIRST, Log, View, World, make_world
 
 TOKEN = "a-token-of-more-than-24-characters"
 
@@ -209,12 +209,7 @@ async def test_token_files_that_must_not_be_used(tmp_path: Path) -> None:
 async def test_beyond_loopback_only_with_tokens(host: str) -> None:
     async with make_world() as world:
         with pytest.raises(NeedsTokens):
-            await Operate(make_view(world), world.forward, world.lag).start(host, 0)
-
-
-def make_view(world: World) -> object:
-    from tests.http_world import Log, View
-    return View(Log())
+            await Operate(View(Log()), world.forward, world.lag).start(host, 0)
 
 
 async def test_the_console_is_one_file() -> None:
