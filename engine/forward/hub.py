@@ -9,8 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 
@@ -23,18 +22,32 @@ from engine.histogram import Histogram
 logger = logging.getLogger("engine.forward")
 
 PIECE_BYTES = 65536
+RETRY_MS = 1000                  # what a browser is told to wait before it connects again
 WATCH_PARTS = 4                  # the watch looks this often within the shortest of its deadlines
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardLimits:
-    """Times in seconds, sizes in bytes."""
+class ForwardLimits(Protocol):
+    """The settings of FORWARD, as its section of the configuration has them."""
 
-    subscribers_max: int = 1000
-    buffer_bytes_max: int = 4 * 1024 * 1024   # waiting in one subscriber's transport; above it is cut off
-    stall_timeout_s: float = 15.0             # a socket that takes nothing for so long is cut off
-    comment_every_s: float = 15.0             # a comment line after so long without a block
-    retry_ms: int = 1000                      # what a browser is told to wait before it connects again
+    @property
+    def subscribers_max(self) -> int:
+        """Streams open at once; one more is refused."""
+        ...
+
+    @property
+    def buffer_bytes_max(self) -> int:
+        """Bytes that wait in one subscriber's transport; beyond it is cut off."""
+        ...
+
+    @property
+    def stall_timeout_ns(self) -> int:
+        """A subscriber whose socket takes nothing for so long is cut off."""
+        ...
+
+    @property
+    def keepalive_ns(self) -> int:
+        """A comment line after so long without a block."""
+        ...
 
 
 class TooManySubscribers(Exception):
@@ -121,7 +134,7 @@ class Forward:
         """Begin where the question says, then follow the source; over a gap as often as it is trimmed."""
         head = self._source.latest_event()
         after = head if question.after is None else question.after
-        start = b"retry: %d\n" % self._limits.retry_ms
+        start = b"retry: %d\n" % RETRY_MS
         # Without a number yet, a subscriber that is cut off before its first event would miss what came meanwhile.
         self._write(subscriber, start + (b"id: %d\n\n" % head if question.after is None else b"\n"))
         if after > head:
@@ -169,8 +182,8 @@ class Forward:
 
     def _arm(self) -> None:
         if self._watch is None and self._subscribers and not self._closing:
-            every_s = min(self._limits.stall_timeout_s, self._limits.comment_every_s) / WATCH_PARTS
-            self._watch = asyncio.get_running_loop().call_later(every_s, self._look)
+            every_ns = min(self._limits.stall_timeout_ns, self._limits.keepalive_ns) // WATCH_PARTS
+            self._watch = asyncio.get_running_loop().call_later(every_ns / 1e9, self._look)
 
     def _look(self) -> None:
         """Cut off who takes nothing; give the quiet ones a comment line."""
@@ -181,9 +194,9 @@ class Forward:
                 subscriber.cut("left")
             elif subscriber.waiting() > limits.buffer_bytes_max:
                 self._cut(subscriber, "buffer")
-            elif subscriber.progress(now_ns) > limits.stall_timeout_s * 1e9:
+            elif subscriber.progress(now_ns) > limits.stall_timeout_ns:
                 self._cut(subscriber, "stalled")
-            elif now_ns - subscriber.idle_since_ns >= limits.comment_every_s * 1e9 and subscriber.waiting() == 0:
+            elif now_ns - subscriber.idle_since_ns >= limits.keepalive_ns and subscriber.waiting() == 0:
                 self._comment(subscriber)
         self._arm()
 

@@ -29,7 +29,7 @@ class Role(IntEnum):
 
 
 class BadTokenFile(ValueError):
-    """A token file that must not be used; the text names the file and the line, never a token."""
+    """A token file that must not be used; the text names the file, never the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,18 @@ class Holder:
     digest: bytes
 
 
-def read_tokens(path: Path) -> tuple[Holder, ...]:
-    """Read a token file: `role name token` on each line, `#` begins a comment line.
+def read_token(path: Path, role: str) -> Holder:
+    """Read a token file: the token stands on its first line, and the file's name without its suffix names the holder.
 
-    Raises  BadTokenFile, also when others than the owner may read the file; OSError
+    role    read, operate or admin
+    Raises  BadTokenFile, also when others than the owner may read the file; KeyError on another role; OSError
     """
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise BadTokenFile(f"{path}: readable by others; allowed: mode 0600")
-    holders = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if len(words) != 3 or words[0].upper() not in Role.__members__:
-            raise BadTokenFile(f"{path}:{number}: allowed: read|operate|admin, a name, a token")
-        if len(words[2]) < TOKEN_CHARACTERS_MIN:
-            raise BadTokenFile(f"{path}:{number}: token shorter than {TOKEN_CHARACTERS_MIN} characters")
-        holders.append(Holder(words[1], Role[words[0].upper()], digest_of(words[2])))
-    return tuple(holders)
+        raise BadTokenFile(f"{path}: others may read it; allowed is mode 0600")
+    token = path.read_text().partition("\n")[0].strip()
+    if len(token) < TOKEN_CHARACTERS_MIN or " " in token or not token.isascii():
+        raise BadTokenFile(f"{path}: allowed is one token of at least {TOKEN_CHARACTERS_MIN} characters")
+    return Holder(path.stem, Role[role.upper()], digest_of(token))
 
 
 def holders_of(tokens: Iterable[HttpToken]) -> tuple[Holder, ...] | None:

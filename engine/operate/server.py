@@ -13,7 +13,7 @@ from engine.operate.health import Health
 from engine.operate.lag import LagSampler
 from engine.operate.problem import Handler, problems
 from engine.operate.process import bind_process
-from engine.operate.routes import Routes
+from engine.operate.routes import LIST_ROWS_MAX, Routes
 from engine.operate.view import EngineView
 
 SHUTDOWN_S = 5.0                 # what a request may still take when the server stops
@@ -28,14 +28,14 @@ class Operate:
     """OPERATE: serves one `EngineView` and one `Forward`. Its own readings are bound to the view's metrics."""
 
     def __init__(self, view: EngineView, forward: Forward, lag: LagSampler, holders: Iterable[Holder] | None = None,
-                 lag_ns_max: int = 1_000_000_000) -> None:
+                 lag_ns_max: int = 1_000_000_000, rows_max: int = LIST_ROWS_MAX) -> None:
         self._forward = forward
         self._lag = lag
         self._access = Access(holders)
         self._guarded = holders is not None
         self._answers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
-        self._routes = Routes(view, forward, Health(view, lag, lag_ns_max))
+        self._routes = Routes(view, forward, Health(view, lag, lag_ns_max), rows_max)
         self._bind(view)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:

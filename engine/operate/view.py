@@ -53,7 +53,7 @@ class RejectedQuestion:
     source: str | None       # the peer's address, without its port
     account: str | None
     before: int | None       # number of a refusal: only smaller ones
-    limit: int               # 1..1000
+    limit: int               # 1..10000
 
 
 class EngineView(Protocol):
