@@ -37,7 +37,7 @@ from engine.config import Config, Listener
 from engine.configure import without_password
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
-from engine.forward.hub import Forward, ForwardLimits
+from engine.forward.hub import Forward
 from engine.heartbeats import HeartbeatLog
 from engine.histogram import Histogram
 from engine.journal.errors import JournalError
@@ -164,10 +164,7 @@ class Pipeline:
         self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if store.heartbeats == "all" else 0)
         self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, store)
         self.queries = Queries(url)
-        forward = config.forward
-        self.forward = Forward(LoggedEvents(self.outcomes), self.clock, ForwardLimits(
-            forward.subscribers_max, forward.buffer_bytes_max, forward.stall_timeout_ns / SECOND_NS,
-            forward.keepalive_ns / SECOND_NS))
+        self.forward = Forward(LoggedEvents(self.outcomes), self.clock, config.forward)
 
     def database_url(self) -> str:
         """Return the URL to connect to, with its password if it has one."""
@@ -391,8 +388,8 @@ class Pipeline:
         async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
             pass
         await self.operate.close()
-        if self.store.counters.up:
-            await self.store.wait_stored(self.judged())
+        if self.store.counters.up and self.filter.position:
+            await self.store.wait_stored(self.filter.position)
             await self.keeper.write_changes()
 
     async def close(self) -> None:

@@ -68,7 +68,7 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_journal_disk_free_bytes", engine.disk.free_bytes)
     metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.snapshot_ns / SECOND_NS)
     metrics.bind("tocsin_signals_total", judging.signal_counts)
-    metrics.bind("tocsin_verdicts_total", lambda: {**judging.verdict_counts()})
+    metrics.bind("tocsin_verdicts_total", judging.verdict_counts)
     metrics.bind("tocsin_filter_lag_rows", lambda: journal.durable().number - engine.judged())
 
 

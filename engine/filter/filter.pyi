@@ -57,7 +57,7 @@ class Filter:
         """
     def alarm(self, alarm_id: int) -> dict[str, object] | None:
         """Return one open alarm as in `open_alarms`, or None. Costs one pass over the table."""
-    def verdict_counts(self) -> dict[tuple[str, str], int]:
+    def verdict_counts(self) -> dict[tuple[str, ...], int]:
         """Return (verdict, reason) -> signals judged since this process began; zeros are left out."""
     def signal_counts(self) -> dict[str, int]:
         """Return class -> signals judged since this process began; zeros are left out."""
