@@ -4,8 +4,10 @@ One port carries them all: the first byte of a frame says which format it is. A 
 .pyx and .pxd and one `register` line at the end of this file.
 """
 from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memset
 
 from codec.dc09 cimport DC09
+from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.status cimport BAD_START, NEED_DATA
 
 cdef const Format* by_first_byte[256]
@@ -41,6 +43,7 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
     cdef const Format* format = by_first_byte[data[0]]
     if format == NULL:
         return BAD_START
+    memset(frame.account, 0, ACCOUNT_BYTES_MAX)  # accounts are compared and hashed as 16 bytes
     return format.split(data, size, frame)
 
 

@@ -45,7 +45,7 @@ cdef struct Frame:
     uint8_t  form            # the format's own: which variant the reply must mirror
     uint8_t  encrypted
     uint8_t  account_size
-    uint8_t  account[ACCOUNT_BYTES_MAX]   # upper case
+    uint8_t  account[ACCOUNT_BYTES_MAX]   # upper case; unused bytes are zero
     uint32_t receiver        # NUMBER_NONE or number_pack; likewise the two below
     uint32_t line
     uint32_t network
