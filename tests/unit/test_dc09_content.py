@@ -79,8 +79,9 @@ def test_contact_id_events(data: bytes, expected: list) -> None:
 
 
 @pytest.mark.parametrize(("token", "data", "signal_class", "state"), [
-    ("SIA-DCS", b"FQ1", "fault", "cleared"), ("SIA-DCS", b"FD1", "fire", "raised"), ("SIA-DCS", b"KQ1", "fire", "raised"),
-    ("SIA-DCS", b"SQ1", "fire", "raised"), ("SIA-DCS", b"GQ1", "gas", "raised"), ("SIA-DCS", b"QQ1", "info", "info"),
+    ("SIA-DCS", b"FQ1", "fault", "cleared"), ("SIA-DCS", b"FD1", "fire", "raised"),
+    ("SIA-DCS", b"KQ1", "fire", "raised"), ("SIA-DCS", b"SQ1", "fire", "raised"), ("SIA-DCS", b"GQ1", "gas", "raised"),
+    ("SIA-DCS", b"QQ1", "info", "info"),
     ("ADM-CID", b"1119 01 001", "fire", "raised"), ("ADM-CID", b"3119 01 001", "fire", "cleared"),
     ("ADM-CID", b"1999 01 001", "info", "info"), ("ADM-CID", b"2110 01 001", "fire", "raised")])
 def test_unknown_codes_take_the_class_of_their_family(token: str, data: bytes, signal_class: str, state: str) -> None:
