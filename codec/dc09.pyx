@@ -6,8 +6,8 @@
     9 7  body         "token" seq [R hex] [L hex] [# account] [ data ] { [ id text ] } [ _HH:MM:SS,MM-DD-YYYY ]
     9 7 + LLL         CR
 
-Sources: ANSI/SIA DC-09-2013 (draft), 5.5 and its 5.5.1.8 (extended data), 5.5.1.9 (stamp); DC-09-2026 as the package siadc09
-implements it; field reports by the numbers of their issues. The content of the data field is drawn in dc03.pyx
+Sources: ANSI/SIA DC-09-2013 (draft), 5.5, in it 5.5.1.8 (extended data) and 5.5.1.9 (stamp); DC-09-2026 as the package
+siadc09 implements it; field reports by the numbers of their issues. The content of the data field is drawn in dc03.pyx
 (SIA-DCS) and dc05.pyx (ADM-CID).
 
 Checksum  CRC-16/ARC over the body: the first quote to the last byte before CR (crc16.pxd).
@@ -31,8 +31,8 @@ Accepted beyond the standard, because transmitters in the field send it:
   lower-case hex           several
 
 A wrong length must not hide the next frame: LF and a whole preamble (the bytes before a quote, and it) inside a body
-mean that the length is wrong, at once, however much is there. For the same reason no byte is looked at more than twice
-in total, whatever the input: each look ends at the next preamble.
+mean that the length is wrong, at once, however much is there. It also bounds the work: a look ends at the next
+preamble, so each byte is looked at a small, fixed number of times, whatever the input.
 
 NAK is told by its token; its R0L0A0 is not read (the A would be taken for a digit of the line).
 Replies   (dc09_reply.pyx) ACK, DUH: sequence, R, L and account repeated, "[]", no stamp.
@@ -342,7 +342,8 @@ cdef uint32_t read_extended(Frame* frame, uint32_t at, uint32_t end) noexcept no
 cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
     """Part a data field into the account inside it and the rest: [#account|rest], [account|rest], [|rest], [rest].
 
-    Without '#' an account is alphanumeric and never begins with N or O, which begin an event.
+    Without '#' an account is alphanumeric, never begins with N or O, which begin an event, and N, O, a digit or nothing
+    follows its bar: so that FA017, sent without a mark and with a text behind '|', is a fire and not an account.
     """
     cdef Content content
     cdef const uint8_t* bar = <const uint8_t*>memchr(start + data.at, 0x7C, data.size)
@@ -362,6 +363,9 @@ cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
     for i in range(at, until):
         if not is_account(start[i]) or (at == data.at and not is_alphanumeric(start[i])):
             return content
+    if at == data.at and until + 1 < <uint32_t>data.at + data.size and not is_digit(start[until + 1]) \
+            and start[until + 1] != 0x4E and start[until + 1] != 0x4F:
+        return content
     content.account.at = at
     content.account.size = until - at
     content.rest.at = until + (bar != NULL)

@@ -124,7 +124,7 @@ def content(data: bytes) -> tuple[bytes | None, bytes]:
     elif data.startswith(b"|"):
         return None, data[1:]
     else:
-        found = re.match(rb"([0-9A-Za-z]{3,16})\|", data)
+        found = re.match(rb"([0-9A-Za-z]{3,16})\|(?=[0-9NO]|\Z)", data)
     return (found[1], data[found.end():]) if found else (None, data)
 
 

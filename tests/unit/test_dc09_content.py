@@ -46,6 +46,12 @@ def test_sia_events(data: bytes, expected: list) -> None:
     assert events("SIA-DCS", b"|" + data) == expected
 
 
+def test_code_without_mark_is_no_account() -> None:
+    signal, = read("SIA-DCS", b"FA017|A Smoke hall")["signals"]
+    assert (signal["class"], signal["native"], signal["flags"]) == ("fire", "FA017|A Smoke hall", [])
+    assert events("SIA-DCS", b"5678|NFA017") == [("fire", "raised", "017", "FA017")]
+
+
 @pytest.mark.parametrize("data", [b"", b"#1234|", b"#1234|Nri0/RP0000", b"#1234|NRP0", b"#1234|N", b"#1234|Nri1/"])
 def test_sia_heartbeats(data: bytes) -> None:
     found = read("SIA-DCS", data)
