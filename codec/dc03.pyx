@@ -182,7 +182,8 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
         if is_separator(start[reader.at]):
             reader.barred = start[reader.at] == BAR
             reader.at += 1
-        elif reader.barred and findings.count and start[reader.at] == LETTER_A and not is_clear_code(&reader, reader.at):
+        elif reader.barred and findings.count and start[reader.at] == LETTER_A \
+                and not is_clear_code(&reader, reader.at):
             while reader.at < reader.end and start[reader.at] != BAR:
                 reader.at += 1
             extend(findings, reader.at)

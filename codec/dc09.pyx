@@ -6,11 +6,11 @@
     9 7  body         "token" seq [R hex] [L hex] [# account] [ data ] { [ id text ] } [ _HH:MM:SS,MM-DD-YYYY ]
     9 7 + LLL         CR
 
-Sources: ANSI/SIA DC-09-2013 (draft), sections 5.4 and 5.5; DC-09-2021 (draft); DC-09-2026 as the package siadc09
-implements it; field reports by the numbers of their issues. The content of the data field is drawn in dc03.pyx
+Sources: ANSI/SIA DC-09-2013 (draft), 5.5, in it 5.5.1.8 (extended data) and 5.5.1.9 (stamp); DC-09-2026 as the package
+siadc09 implements it; field reports by the numbers of their issues. The content of the data field is drawn in dc03.pyx
 (SIA-DCS) and dc05.pyx (ADM-CID).
 
-Checksum  CRC-16/ARC over the body, the first quote to the last byte before CR (5.5.1.2).
+Checksum  CRC-16/ARC over the body: the first quote to the last byte before CR (crc16.pxd).
 Body      token     1..16 characters between quotes; a leading '*' says that all behind '[' is encrypted
           seq       4 decimal digits; echoed, whatever it is
           R, L      receiver and line number, 1..6 hex digits each
@@ -31,12 +31,13 @@ Accepted beyond the standard, because transmitters in the field send it:
   lower-case hex           several
 
 A wrong length must not hide the next frame: LF and a whole preamble (the bytes before a quote, and it) inside a body
-mean that the length is wrong, at once, however much is there. For the same reason no byte is looked at more than twice
-in total, whatever the input: each look ends at the next preamble.
+mean that the length is wrong, at once, however much is there. It also bounds the work: a look ends at the next
+preamble, so each byte is looked at a small, fixed number of times, whatever the input.
 
 NAK is told by its token; its R0L0A0 is not read (the A would be taken for a digit of the line).
-Replies   (dc09_reply.pyx) ACK, DUH: sequence, R, L and account repeated, "[]", no stamp (5.5.3). NAK: "NAK"0000R0L0A0[]_stamp (5.5.4).
-Not yet   encryption (5.4): the frame is split, its data reaches to the end of the body, `decode` says BAD_CRYPTO.
+Replies   (dc09_reply.pyx) ACK, DUH: sequence, R, L and account repeated, "[]", no stamp.
+          NAK: "NAK"0000R0L0A0[]_stamp, nothing repeated.
+Not yet   encryption: the frame is split, its data reaches to the end of the body, `decode` says BAD_CRYPTO.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp
@@ -47,7 +48,8 @@ from codec.dc03 cimport read_sia
 from codec.dc05 cimport read_contact_id
 from codec.dc09_reply cimport encode
 from codec.findings cimport Finding, Findings, push_findings
-from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin, Profile, number_pack
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin, Profile,
+                          number_pack)
 from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX)
 from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, NEED_DATA, OK, Status)
 from codec.text cimport HEX, is_account, is_alphanumeric, is_digit, stamp_of, upper
@@ -340,7 +342,8 @@ cdef uint32_t read_extended(Frame* frame, uint32_t at, uint32_t end) noexcept no
 cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
     """Part a data field into the account inside it and the rest: [#account|rest], [account|rest], [|rest], [rest].
 
-    Without '#' an account is alphanumeric and never begins with N or O, which begin an event.
+    Without '#' an account is alphanumeric, never begins with N or O, which begin an event, and N, O, a digit or nothing
+    follows its bar: so that FA017, sent without a mark and with a text behind '|', is a fire and not an account.
     """
     cdef Content content
     cdef const uint8_t* bar = <const uint8_t*>memchr(start + data.at, 0x7C, data.size)
@@ -360,6 +363,9 @@ cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
     for i in range(at, until):
         if not is_account(start[i]) or (at == data.at and not is_alphanumeric(start[i])):
             return content
+    if at == data.at and until + 1 < <uint32_t>data.at + data.size and not is_digit(start[until + 1]) \
+            and start[until + 1] != 0x4E and start[until + 1] != 0x4F:
+        return content
     content.account.at = at
     content.account.size = until - at
     content.rest.at = until + (bar != NULL)

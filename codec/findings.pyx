@@ -1,4 +1,4 @@
-"""From the events that were found in a frame to rows: one copy of the frame, texts that are spans of it where they can be."""
+"""From the events found in a frame to rows: one copy of the frame, and texts that are spans of it where they can be."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy
 

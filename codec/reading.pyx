@@ -93,7 +93,8 @@ def read_frames(bytes data not None, int64_t now_ns):
     cdef Frame frame
     cdef Status status
     cdef Origin origin = origin_of(now_ns)
-    cdef Batch batch = Batch(FRAME_SIGNALS_MAX, FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + FRAME_BYTES_MAX)
+    cdef Batch batch = Batch(FRAME_SIGNALS_MAX,
+                             FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + FRAME_BYTES_MAX)
     cdef list found = []
     while at < size:
         status = split(start + at, size - at, &frame)

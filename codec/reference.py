@@ -124,7 +124,7 @@ def content(data: bytes) -> tuple[bytes | None, bytes]:
     elif data.startswith(b"|"):
         return None, data[1:]
     else:
-        found = re.match(rb"([0-9A-Za-z]{3,16})\|", data)
+        found = re.match(rb"([0-9A-Za-z]{3,16})\|(?=[0-9NO]|\Z)", data)
     return (found[1], data[found.end():]) if found else (None, data)
 
 
@@ -138,9 +138,9 @@ def read_header(body: bytes) -> Fields:
     if numbers is None:
         raise Bad("field")
     named = numbers.groupdict()
-    part = {"token": token, "encrypted": encrypted, "sequence": int(head["sequence"]), "R": named.get("R") or None,
-            "L": named.get("L") or None, "header_account": named.get("account"), "network": None, "stamp": None,
-            "occurred": None, "data": b""}
+    part: Fields = {"token": token, "encrypted": encrypted, "sequence": int(head["sequence"]),
+                    "R": named.get("R") or None, "L": named.get("L") or None, "header_account": named.get("account"),
+                    "network": None, "stamp": None, "occurred": None, "data": b""}
     if not encrypted:
         read_rest(part, body[head.end():])
     account_bytes = part["header_account"]
@@ -240,9 +240,15 @@ class SiaField:
     def here(self, pattern: bytes, at: int | None = None) -> re.Match[bytes] | None:
         return re.compile(pattern, re.DOTALL).match(self.rest, self.at if at is None else at)
 
+    def past(self, pattern: bytes, at: int) -> int:
+        """Where a pattern ends that also matches nothing."""
+        found = self.here(pattern, at)
+        assert found is not None
+        return found.end()
+
     def is_code(self, at: int) -> bool:
         found = self.here(rb"[A-Z]{2}", at)
-        return bool(found) and found[0].decode() in table("sia.tsv")
+        return found is not None and found[0].decode() in table("sia.tsv")
 
     def is_clear_code(self, at: int) -> bool:
         return self.is_code(at) and bool(self.here(rb"[0-9/|]|\Z", at + 2))
@@ -263,11 +269,11 @@ class SiaField:
         self.at = end
 
     def item_end(self, at: int) -> int:
-        return self.here(rb"(?:\^[^^]*\^|[^/|])*", at).end()
+        return self.past(rb"(?:\^[^^]*\^|[^/|])*", at)
 
     def modifier(self) -> None:
         name, at = self.rest[self.at:self.at + 2], self.at + 2
-        end = self.here(rb"[0-9:.,\-]*", at).end()
+        end = self.past(rb"[0-9:.,\-]*", at)
         run = self.here(rb"[0-9A-F]+(?=[/|]|\Z)", end)
         if run and run.end() - at <= 4 and (end == at or not self.is_code(end)):
             end = run.end()
@@ -278,13 +284,14 @@ class SiaField:
     def event(self) -> None:
         start = self.at
         code = self.rest[start:start + 2].decode()
-        address = self.here(rb"[0-9A-F]{0,4}(?![0-9A-Za-z])", start + 2) or self.here(rb"[0-9]*", start + 2)
-        text = self.here(rb"\^[^^]*\^", address.end())
-        end = text.end() if text else address.end()
+        hexadecimal = self.here(rb"[0-9A-F]{0,4}(?![0-9A-Za-z])", start + 2)
+        behind = hexadecimal.end() if hexadecimal else self.past(rb"[0-9]*", start + 2)
+        text = self.here(rb"\^[^^]*\^", behind)
+        end = text.end() if text else behind
         if not self.is_clear_code(end):
             end = self.item_end(end)
         meaning, known = meaning_of_sia(code)
-        self.events.append(event(self.rest[start:end], self.area, address[0], meaning, known, self.old)
+        self.events.append(event(self.rest[start:end], self.area, self.rest[start + 2:behind], meaning, known, self.old)
                            | {"start": start, "code": code})
         self.at = end
 
@@ -295,7 +302,7 @@ class SiaField:
                 self.barred = separator[0] == b"|"
                 self.at += 1
             elif barred and self.events and self.here(b"A") and not self.is_clear_code(self.at):
-                self.belongs_before(self.here(rb"[^|]*").end())
+                self.belongs_before(self.past(rb"[^|]*", self.at))
             elif self.here(rb"[a-z]{2}"):
                 self.modifier()
             elif self.is_mark():

@@ -40,7 +40,7 @@ cdef uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
 
 
 cdef bint whole_text(const uint8_t* bytes, uint32_t size, uint32_t size_max, uint32_t* kept) noexcept nogil:
-    """Whether all `size` bytes are UTF-8 without NUL; `kept` is then how many whole characters' bytes fit `size_max`."""
+    """Whether all `size` bytes are UTF-8 without NUL; `kept` is what of them fits `size_max`, whole characters."""
     cdef uint32_t at = 0, step
     kept[0] = 0
     while at < size:

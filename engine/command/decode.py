@@ -55,6 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command alone, with `argv` or the process's own arguments."""
-    parser = argparse.ArgumentParser(prog="tocsin decode", description="Read frames and print one JSON object for each.")
+    parser = argparse.ArgumentParser(prog="tocsin decode", description="Print one JSON object for each frame.")
     add_arguments(parser)
     return run(parser.parse_args(argv))

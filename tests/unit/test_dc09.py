@@ -58,7 +58,8 @@ def test_vector_with_trailing_bytes(vector: dict, trailing: bytes) -> None:
 
 
 @pytest.mark.parametrize("vector", SOUND, ids=name)
-@pytest.mark.parametrize("before", [b"", b"\n", b"garbage", b"\n\n\r\n", b"\0\xff", b"\nB0AC", b"\n00000FFF\"NULL\""], ids=repr)
+@pytest.mark.parametrize("before", [b"", b"\n", b"garbage", b"\n\n\r\n", b"\0\xff", b"\nB0AC", b"\n00000FFF\"NULL\""],
+                         ids=repr)
 def test_next_good_frame_is_never_swallowed(vector: dict, before: bytes) -> None:
     found = read_frames(before + bytes.fromhex(vector["raw_hex"]) + GOOD, NOON_NS)
     assert found[-2] == vector["expect"]
@@ -154,6 +155,12 @@ def test_replies_repeat_what_was_sent(binary: bool) -> None:
     refusal = build_frame("NAK", None, sequence=0, receiver="0", line="0A0", stamp_ns=NOON_NS, binary_crc=binary)
     assert encode_reply(request, REFUSE, NOON_NS) == refusal
     assert encode_reply(request, 0, NOON_NS) == b""
+
+
+def test_refusal_is_that_of_another_receiver() -> None:
+    refusal = next(vector for vector in VECTORS if vector["expect"].get("token") == "NAK")
+    stamp_ns = 1_758_730_801 * 10**9  # 2025-09-24 16:20:01 UTC
+    assert encode_reply(GOOD, REFUSE, stamp_ns) == bytes.fromhex(refusal["raw_hex"])
 
 
 def test_reply_has_nothing_for_an_absent_field_but_the_line() -> None:

@@ -46,6 +46,12 @@ def test_sia_events(data: bytes, expected: list) -> None:
     assert events("SIA-DCS", b"|" + data) == expected
 
 
+def test_code_without_mark_is_no_account() -> None:
+    signal, = read("SIA-DCS", b"FA017|A Smoke hall")["signals"]
+    assert (signal["class"], signal["native"], signal["flags"]) == ("fire", "FA017|A Smoke hall", [])
+    assert events("SIA-DCS", b"5678|NFA017") == [("fire", "raised", "017", "FA017")]
+
+
 @pytest.mark.parametrize("data", [b"", b"#1234|", b"#1234|Nri0/RP0000", b"#1234|NRP0", b"#1234|N", b"#1234|Nri1/"])
 def test_sia_heartbeats(data: bytes) -> None:
     found = read("SIA-DCS", data)
@@ -79,8 +85,9 @@ def test_contact_id_events(data: bytes, expected: list) -> None:
 
 
 @pytest.mark.parametrize(("token", "data", "signal_class", "state"), [
-    ("SIA-DCS", b"FQ1", "fault", "cleared"), ("SIA-DCS", b"FD1", "fire", "raised"), ("SIA-DCS", b"KQ1", "fire", "raised"),
-    ("SIA-DCS", b"SQ1", "fire", "raised"), ("SIA-DCS", b"GQ1", "gas", "raised"), ("SIA-DCS", b"QQ1", "info", "info"),
+    ("SIA-DCS", b"FQ1", "fault", "cleared"), ("SIA-DCS", b"FD1", "fire", "raised"),
+    ("SIA-DCS", b"KQ1", "fire", "raised"), ("SIA-DCS", b"SQ1", "fire", "raised"), ("SIA-DCS", b"GQ1", "gas", "raised"),
+    ("SIA-DCS", b"QQ1", "info", "info"),
     ("ADM-CID", b"1119 01 001", "fire", "raised"), ("ADM-CID", b"3119 01 001", "fire", "cleared"),
     ("ADM-CID", b"1999 01 001", "info", "info"), ("ADM-CID", b"2110 01 001", "fire", "raised")])
 def test_unknown_codes_take_the_class_of_their_family(token: str, data: bytes, signal_class: str, state: str) -> None:
