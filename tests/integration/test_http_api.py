@@ -8,9 +8,9 @@ import aiohttp
 import pytest
 
 from engine.clock import FakeClock
-from engine.operate.access import BadTokenFile, Holder, Role, read_token
+from engine.config import HttpToken
+from engine.operate.access import BadTokenFile, Holder, Role, holders_of
 from engine.operate.lag import EVERY_NS
-from engine.operate.rejected import Rejected, RejectedList
 from engine.operate.server import NeedsTokens, Operate
 from engine.operate.view import Check, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from tests.http_world import FIRST, Log, View, World, make_world
@@ -166,7 +166,8 @@ def holder(name: str, role: Role, directory: Path) -> Holder:
     path = directory / f"{name}.token"
     path.write_text(f"{TOKEN}-{name}\n")
     path.chmod(0o600)
-    return read_token(path, role.name.lower())
+    [found] = holders_of([HttpToken(str(path), role.name.lower())]) or ()
+    return found
 
 
 async def test_tokens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -199,11 +200,11 @@ async def test_token_files_that_must_not_be_used(tmp_path: Path) -> None:
         path.write_text(text)
         path.chmod(0o600)
         with pytest.raises(BadTokenFile, match=r"x\.token"):
-            read_token(path, "read")
+            holders_of([HttpToken(str(path), "read")])
     path.write_text(TOKEN)
     path.chmod(0o640)
     with pytest.raises(BadTokenFile, match="0600"):
-        read_token(path, "read")
+        holders_of([HttpToken(str(path), "read")])
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -223,30 +224,3 @@ async def test_the_console_is_one_file() -> None:
         assert "https://" not in page
         assert 'rel="icon" href="data:' in page
         assert "EventSource" in page
-
-
-async def test_the_list_of_refused_frames_is_bounded_and_read_in_pieces() -> None:
-    async with make_world() as world:
-        refused = RejectedList(5)
-        world.view.rejected = refused.answer    # type: ignore[method-assign]
-        for n in range(1, 9):
-            refused.add(Rejected(1_767_225_600_123_456_789, "dc09", "BAD_CHECKSUM",
-                                 f"192.0.2.{n % 2}:{4000 + n}" if n < 8 else "[2001:db8::7]:4000", f"000{n}",
-                                 bytes([n]), b"\n" if n == 7 else None))
-        assert len(refused) == 5
-        first = await get(world, "/v1/rejected?limit=3")
-        assert isinstance(first["rejected"], list)
-        assert [row["number"] for row in first["rejected"]] == ["8", "7", "6"]
-        assert first["rejected"][1] == {
-            "number": "7", "at": "2026-01-01T00:00:00.123Z", "protocol": "dc09", "reason": "BAD_CHECKSUM",
-            "peer": "192.0.2.1:4007", "account": "0007", "bytes": "07", "answered": "0a"}
-        refused.add(Rejected(0, "dc09", "BAD_CHECKSUM", "192.0.2.1:1", "", b"", None))
-        second = await get(world, f"/v1/rejected?limit=3&cursor={first['next']}")
-        assert isinstance(second["rejected"], list)
-        assert [row["number"] for row in second["rejected"]] == ["5"]      # 4 is forgotten by now
-        assert second["next"] is None
-        for query, numbers in (("source=2001:db8::7", ["8"]), ("source=192.0.2.1", ["9", "7", "5"]),
-                               ("account=0006", ["6"]), ("account=0006&source=192.0.2.1", [])):
-            body = await get(world, f"/v1/rejected?{query}")
-            assert isinstance(body["rejected"], list)
-            assert [row["number"] for row in body["rejected"]] == numbers
