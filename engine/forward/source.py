@@ -26,7 +26,8 @@ class EventSource(Protocol):
 
         The first one may also hold events up to `number`; outcomes without events may be left out or not.
         Never ends by itself. One iterator a subscriber: it must be cheap, and hold no memory for a reader that is slow.
-        Raises  Trimmed, at the beginning or at any step, when the next event is no longer kept
+        Raises  Trimmed, at the beginning or at any step, when the next event is no longer kept; where it names the very
+                next event, nothing is missing and the reader begins again
         """
         ...
 

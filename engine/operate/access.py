@@ -66,8 +66,8 @@ def holders_of(tokens: Iterable[HttpToken]) -> tuple[Holder, ...] | None:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise BadTokenFile(f"{path}: readable by others; allowed: mode 0600")
         token = path.read_text().partition("\n")[0].strip()
-        if len(token) < TOKEN_CHARACTERS_MIN:
-            raise BadTokenFile(f"{path}: token shorter than {TOKEN_CHARACTERS_MIN} characters")
+        if len(token) < TOKEN_CHARACTERS_MIN or " " in token or not token.isascii():
+            raise BadTokenFile(f"{path}: allowed is one token of at least {TOKEN_CHARACTERS_MIN} ASCII characters")
         holders.append(Holder(path.stem, Role[entry.role.upper()], digest_of(token)))
     return tuple(holders) or None
 

@@ -5,6 +5,7 @@ A reading is taken when somebody scrapes; until then a counter costs its owner o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from engine.histogram import BOUNDS_NS, Histogram
 from engine.operate.table import METRICS, TABLE, Metric
@@ -15,7 +16,8 @@ BOUND_TEXTS = (*(repr(bound / 1e9) for bound in BOUNDS_NS), "+Inf")
 
 Number = int | float
 Values = tuple[str, ...]
-Reading = Number | Histogram | Mapping[str, Number] | Mapping[Values, Number]
+# A mapping's keys are label values: one alone, or a tuple with one for each label.
+Reading = Number | Histogram | Mapping[Any, Number]
 Read = Callable[[], Reading]
 
 

@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from engine.clock import FakeClock
-from engine.operate.access import BadTokenFile, Holder, Role, read_token
+from engine.config import HttpToken
+from engine.operate.access import BadTokenFile, Holder, Role, holders_of
 from engine.operate.lag import EVERY_NS
 from engine.operate.server import NeedsTokens, Operate
 from engine.operate.view import Check, RejectedQuestion, SignalQuestion, TransmitterQuestion
@@ -165,7 +166,8 @@ def holder(name: str, role: Role, directory: Path) -> Holder:
     path = directory / f"{name}.token"
     path.write_text(f"{TOKEN}-{name}\n")
     path.chmod(0o600)
-    return read_token(path, role.name.lower())
+    [found] = holders_of([HttpToken(str(path), role.name.lower())]) or ()
+    return found
 
 
 async def test_tokens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -198,11 +200,11 @@ async def test_token_files_that_must_not_be_used(tmp_path: Path) -> None:
         path.write_text(text)
         path.chmod(0o600)
         with pytest.raises(BadTokenFile, match=r"x\.token"):
-            read_token(path, "read")
+            holders_of([HttpToken(str(path), "read")])
     path.write_text(TOKEN)
     path.chmod(0o640)
     with pytest.raises(BadTokenFile, match="0600"):
-        read_token(path, "read")
+        holders_of([HttpToken(str(path), "read")])
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

@@ -107,6 +107,17 @@ async def test_a_trimmed_position_gets_one_gap() -> None:
         assert world.forward.gaps == {"trimmed": 1}
 
 
+async def test_what_is_trimmed_without_a_loss_is_no_gap() -> None:
+    async with make_world() as world, aiohttp.ClientSession() as session:
+        world.log.add(2)
+        world.log.stumbles = 3
+        response, blocks = await open_stream(session, world, after=str(FIRST))
+        assert [(block.event, block.id) for block in await take(blocks, 2)] == [
+            ("message", str(FIRST + 1)), ("message", str(FIRST + 2))]
+        assert (world.forward.gaps, world.log.stumbles) == ({}, 0)
+        response.close()
+
+
 async def test_a_position_ahead_gets_a_gap_and_goes_on_live() -> None:
     async with make_world() as world, aiohttp.ClientSession() as session:
         world.log.add(1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.forward.question import BadQuestion, read_question
 from engine.forward.select import CLASS_ALL, CLASS_BITS, VERIFICATION_BITS, VERIFICATION_DEFAULT, Selection
-from engine.operate.histogram import Histogram
+from engine.histogram import Histogram
 from tests.http_world import FIRE, GAS, LATE, TEST, UNCONFIRMED, Event, make_outcome
 
 AREAS = (None, "", "79", "79/26734", "790", "7", 'a"b', "Nghệ An")

@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from engine.clock import FakeClock
-from engine.operate.histogram import BOUNDS_NS, Histogram
+from engine.histogram import BOUNDS_NS, Histogram
 from engine.operate.lag import EVERY_NS, REMEMBERED, LagSampler
 
 

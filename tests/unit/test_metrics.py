@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.operate.histogram import BOUNDS_NS, Histogram
+from engine.histogram import BOUNDS_NS, Histogram
 from engine.operate.metrics import Metrics, wants_open_metrics
 from engine.operate.table import METRICS, PREFIX, TABLE
 
