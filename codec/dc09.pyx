@@ -26,7 +26,7 @@ Accepted beyond the standard, because transmitters in the field send it:
   L empty or missing       ELDES (ioBroker.sia issue 11), dc09_spt. A reply then says L0, which the standard requires.
   R empty                  counts as missing; the reply has none
   no account in the header the account is then what stands before the bar in the data, with or without '#'
-  account of other         ioBroker.sia samples: any printable ASCII but quote, brackets, bar, '#'; the reply repeats
+  account of other         ioBroker.sia samples: letters, digits and - . _ + *; the reply repeats
   characters than hex      it as it was sent
   lower-case hex           several
 
@@ -266,7 +266,7 @@ cdef inline void name_of_token(Frame* frame) noexcept nogil:
     cdef uint32_t i
     frame.token = TOKEN_UNKNOWN
     frame.kind = FRAME_OTHER
-    frame.answer = ANSWER_UNABLE
+    frame.answer = ANSWER_ACCEPT         # kept as it came; a DUH would make it come again for ever
     for i in range(token_count):
         if TOKENS[i].size == frame.token_text.size and memcmp(TOKENS[i].text, text, TOKENS[i].size) == 0:
             frame.token = TOKENS[i].token
@@ -385,7 +385,7 @@ cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, C
     if frame.encrypted:                  # decryption under profile.key comes here
         frame.answer = ANSWER_NONE
         return BAD_CRYPTO
-    if frame.kind != FRAME_SIGNAL:
+    if frame.kind != FRAME_SIGNAL and frame.kind != FRAME_OTHER:
         return OK
     return decode_signals(frame, origin, batch)
 
@@ -393,7 +393,8 @@ cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, C
 cdef Status decode_signals(Frame* frame, const Origin* origin, Columns* batch) noexcept nogil:
     """Read the data field of a clear frame; one that reports nothing turns out to be a heartbeat.
 
-    A field with something in it that we cannot read is one row of class info: nothing that was said disappears.
+    A field with something in it that we cannot read, and a frame whose token we do not know, is one row of class info:
+    nothing that was said disappears.
     """
     cdef Findings findings
     cdef Content content = content_of(frame.start, frame.data)
@@ -406,6 +407,9 @@ cdef Status decode_signals(Frame* frame, const Origin* origin, Columns* batch) n
         status = read_sia(frame.start, content.rest, &findings)
     elif frame.token == TOKEN_ADM_CID:
         status = read_contact_id(frame.start, content.rest, &findings)
+    elif frame.token == TOKEN_UNKNOWN:
+        content.rest = frame.identity
+        findings.unread = True
     else:
         content.rest = frame.data
     if status != OK:

@@ -65,7 +65,7 @@ cdef str stamp_text(int64_t stamp_ns):
     return datetime.fromtimestamp(stamp_ns // 1000000000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def signal_of(row: dict) -> dict:
+def _signal_of(row: dict) -> dict:
     return {
         "class": CLASS_TEXT[row["class"]], "condition": CONDITION_TEXT[row["condition"]],
         "state": STATE_TEXT[row["state"]], "point": row["point"], "native": row["native"],
@@ -83,7 +83,7 @@ cdef dict frame_of(const Frame* frame, Status status, Batch batch):
         "encrypted": bool(frame.encrypted), "receiver": number_text(frame.receiver), "line": number_text(frame.line),
         "network": number_text(frame.network), "timestamp": stamp_text(frame.stamp_ns),
         "occurred": stamp_text(frame.occurred_ns),
-        "signals": [signal_of(batch.row(index)) for index in range(len(batch))], "length": frame.size,
+        "signals": [_signal_of(batch.row(index)) for index in range(len(batch))], "length": frame.size,
     }
 
 

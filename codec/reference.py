@@ -19,7 +19,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEX = b"[0-9A-Fa-f]"
 PREAMBLES = (re.compile(rb"\n(?P<crc>%b{4})0(?P<length>%b{3})(?=\")" % (HEX, HEX)),
              re.compile(rb"\n(?P<crc>[\x00-\xff]{2})0(?P<length>%b{3})(?=\")" % HEX))
-ACCOUNT = rb'[!$-Z\\^-{}~]{3,16}'
+ACCOUNT = rb'[0-9A-Za-z._+*-]{3,16}'
 HEADER = re.compile(rb'"(?P<star>\*?+)(?P<token>[^"]{1,16})"(?P<sequence>[0-9]{4})(?P<rest>[^[]*)\[', re.DOTALL)
 NUMBERS = re.compile(rb"(?:R(?P<R>%b{0,6}))?(?:L(?P<L>%b{0,6}))?(?:#(?P<account>%b)?)?" % (HEX, HEX, ACCOUNT))
 STAMP = re.compile(rb"(\d\d):(\d\d):(\d\d),(\d\d)-(\d\d)-(\d{4})")
@@ -143,6 +143,7 @@ def read_header(body: bytes) -> Fields:
                     "network": None, "stamp": None, "occurred": None, "data": b""}
     if not encrypted:
         read_rest(part, body[head.end():])
+        part["identity"] = body[:len(body) - len(part["behind"])]
     account_bytes = part["header_account"]
     if account_bytes is None and not encrypted and token not in REPLIES:
         account_bytes = content(part["data"])[0]
@@ -167,6 +168,7 @@ def read_rest(part: Fields, rest: bytes) -> None:
             part["occurred"] = stamp(field[1:])
         elif re.fullmatch(rb"[GJ][0-9]{1,6}", field):
             part["network"] = f"{int(field[1:]):0{len(field) - 1}X}".encode()
+    part["behind"] = rest
     if rest.startswith(b"_") and len(rest) >= 20:
         part["stamp"] = stamp(rest[1:20])
 
@@ -365,10 +367,13 @@ def signal(found: Fields, flags: list[str]) -> Fields:
 def signals(part: Fields) -> list[Fields]:
     """The signals of a clear frame with a data token. Raises Bad."""
     inner, rest = content(part["data"])
-    if part["token"] in EVENTS:
+    events: list[Fields] = []
+    if part["token"] not in EVENTS | OTHER_DATA:
+        rest, unread = part["identity"], True
+    elif part["token"] in EVENTS:
         events, unread = sia(rest) if part["token"] == b"SIA-DCS" else contact_id(rest)
     else:
-        rest, events, unread = part["data"], [], bool(rest)
+        rest, unread = part["data"], bool(rest)
     if len(events) > 128:
         raise Bad("field")
     if not events and unread:
@@ -386,10 +391,10 @@ def read_frame(data: bytes) -> Fields:
             else "signal" if token in EVENTS | OTHER_DATA else "other")
     if part["encrypted"]:
         status, kind = "crypto", "signal" if kind == "heartbeat" else kind
-    elif kind == "signal":
+    elif kind in ("signal", "other"):
         try:
             found = signals(part)
-            kind = "signal" if found else "heartbeat"
+            kind = kind if found else "heartbeat"
         except Bad as bad:
             status = str(bad)
     return {"protocol": "dc09", "status": status, "kind": kind, "account": part["account"].decode(),

@@ -44,8 +44,8 @@ cdef inline uint8_t upper(uint8_t c) noexcept nogil:
     return c - 0x20 if is_lower(c) else c
 
 cdef inline bint is_account(uint8_t c) noexcept nogil:
-    """Printable ASCII but for blank, quote, brackets, bar and the number sign that introduces it."""
-    return c > 0x20 and c < 0x7F and c != 0x22 and c != 0x23 and c != 0x5B and c != 0x5D and c != 0x7C
+    """A letter or a digit, or one of `- . _ + *`: nothing that parts a path's key, a list or a line."""
+    return is_alphanumeric(c) or c == 0x2D or c == 0x2E or c == 0x5F or c == 0x2B or c == 0x2A
 
 cdef inline int two_digits(const uint8_t* at) noexcept nogil:
     """The value of two decimal digits; beyond 10000 when they are none."""

@@ -46,7 +46,7 @@ def read_realm(value: str) -> str:
 
 def read_account(value: str) -> str:
     """A transmitter's key: protocol:account or protocol:account@realm; the account is made upper case."""
-    match = re.fullmatch(r"([a-z0-9]+):([0-9A-Za-z]{1,16})(@[a-z0-9][a-z0-9_.-]{0,31})?", value)
+    match = re.fullmatch(r"([a-z0-9]+):([0-9A-Za-z._+*-]{1,16})(@[a-z0-9][a-z0-9_.-]{0,31})?", value)
     if match is None or match[1] not in PROTOCOLS:
         raise ValueError(value)
     return f"{match[1]}:{match[2].upper()}{match[3] or ''}"
@@ -164,8 +164,7 @@ class Forward:
 class Operate:
     """[operate]: what the HTTP interface keeps and gives."""
 
-    rejected_max: int = whole(1000, 0, 100_000, "frames", "the last refused frames, for /v1/rejected")
-    list_rows_max: int = whole(1000, 1, 100_000, "rows", "the most that one page of a list gives")
+    list_rows_max: int = whole(10_000, 1, 10_000, "rows", "the most that one page of a list gives")
 
 
 @dataclass(frozen=True, slots=True)

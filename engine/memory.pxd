@@ -5,7 +5,8 @@ from posix.mman cimport MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, P
 
 cdef inline void* memory_reserve(size_t size) except NULL:
     """Reserve `size` bytes of zeros, aligned to a page; raises MemoryError. Freed by memory_release."""
-    cdef void* memory = mmap(NULL, size or 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    cdef int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    cdef void* memory = mmap(NULL, size or 1, PROT_READ | PROT_WRITE, flags, -1, 0)
     if memory == MAP_FAILED:
         raise MemoryError(f"cannot reserve {size} bytes")
     return memory

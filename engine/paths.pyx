@@ -12,6 +12,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from codec.batch cimport Batch, Columns, Text
+from codec.frame cimport NUMBER_NONE, number_digits, number_pack, number_value
 from codec.words cimport CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
 from codec.words import PROTOCOL_TEXT
 from engine.index cimport index_create, index_destroy, index_put
@@ -39,18 +40,18 @@ fill_protocols()
 
 cdef int write_number(char* out, const char* letter, uint32_t number) noexcept nogil:
     """Write `/L0` for a line number that is there; return the bytes written."""
-    if number == 0:
+    if number == NUMBER_NONE:
         return 0
-    return snprintf(out, 12, b"/%s%0*X", letter, <int>(number >> 24), (number & 0xFFFFFF) - 1)
+    return snprintf(out, 12, b"/%s%0*X", letter, <int>number_digits(number), number_value(number))
 
 
 cdef str number_text(uint32_t number):
-    """Show a receiver, line or network number as the frame gave it: hex digits with its leading zeros."""
-    return f"{(number & 0xFFFFFF) - 1:0{number >> 24}X}"
+    """Show a receiver, line or network number as the frame gave it, with its leading zeros; None when it did not."""
+    return f"{number_value(number):0{number_digits(number)}X}" if number != NUMBER_NONE else None
 
 
 cdef uint32_t number_of(str text) except? 0:
-    return (len(text) << 24) | (int(text, 16) + 1)
+    return number_pack(int(text, 16), len(text))
 
 
 cdef class PathTable:
@@ -247,8 +248,8 @@ cdef class PathTable:
                 "state": PATH_STATE_TEXT[path.state], "last_seen_ms": path.seen_ms or None,
                 "enrolled_ms": self.enrolled_ms[number], "supervision_ms": path.supervision_ms or None,
                 "listener": self.listeners[path.key.listener][0],
-                "receiver": number_text(path.key.receiver) if path.key.receiver else None,
-                "line": number_text(path.key.line) if path.key.line else None}
+                "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
+                "network": number_text(path.key.network)}
 
     def apply(self, Batch batch not None):
         """Bring the table to what a journalled batch says; doing it again changes nothing."""

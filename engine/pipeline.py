@@ -181,7 +181,8 @@ class Pipeline:
         self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats)
         lag = LagSampler(self.clock)
         self.view = View(self)
-        self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens))
+        self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens),
+                               rows_max=config.operate.list_rows_max)
         bind_readings(self.view.metrics, self)
         for listener in config.listeners:
             number = enrolment.listen_on(listener.name, listener.realm)

@@ -9,9 +9,13 @@ class Admit(Intake):
 
     duplicates: int
     evicted: int
-    entries_in: int
 
+    @property
+    def entries_in(self) -> int:
+        """Frames remembered."""
     def __init__(self, rows_max: int, arena_max: int, entries_max: int, window_ns: int, hash_key: bytes) -> None: ...
+    def fail(self, ticket: int) -> None:
+        """As in Intake; the frames are forgotten too: when they come again they are new."""
     def apply(self, batch: Batch) -> None:
         """Remember the frames of a journalled batch, after a restart."""
     def save(self) -> bytes:

@@ -10,7 +10,8 @@ from libc.string cimport memcmp
 
 from codec.batch cimport NO_PATH, TIME_NONE, Batch, Columns
 from codec.words cimport ROW_SIGNAL
-from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put, index_remove
+from engine.index cimport (INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put,
+                           index_remove)
 from engine.intake cimport TICKET_DURABLE, Mark, Offered
 from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash

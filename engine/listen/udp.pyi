@@ -14,10 +14,14 @@ class UdpListener:
 
     socket: sockets.socket
     wakeups: int
-    held_in: int
 
+    @property
+    def held_in(self) -> int:
+        """Replies that wait."""
     def __init__(self, receiver: Receiver, clock: Clock, listening: ListeningClock, socket: sockets.socket,
                  listener: int, held_max: int, heartbeat_latency: Histogram, signal_latency: Histogram) -> None: ...
+    def ask_for_called_address(self) -> None:
+        """On a socket bound to every address: let each reply leave from the address that was called."""
     def kernel_drops(self) -> int:
         """Return the datagrams that the kernel dropped because the socket's buffer was full."""
     def on_readable(self) -> int:

@@ -73,7 +73,7 @@ cdef class UdpListener:
         memory_release(self.held, <size_t>self.held_max * sizeof(HeldReply))
 
     def ask_for_called_address(self):
-        """On a socket bound to every address, let the kernel say which one was called, so that the reply leaves there."""
+        """On a socket bound to every address, let the kernel say which one was called: the reply leaves from there."""
         address = self.socket.getsockname()[0]
         self.from_called_address = address in ("0.0.0.0", "::")
         if self.from_called_address:

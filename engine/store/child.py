@@ -75,7 +75,8 @@ class Child:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", umask=0o077,
-                start_new_session=True, preexec_fn=before_exec, env=environment(), **identity)  # type: ignore[call-overload]
+                start_new_session=True, preexec_fn=before_exec, env=environment(),
+                **identity)  # type: ignore[call-overload]
         self.pid: int = self._process.pid
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()

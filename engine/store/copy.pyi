@@ -32,6 +32,8 @@ class SignalCopy(Copy):
     @property
     def skipped(self) -> int:
         """Rows of dropped days that were left out since the last clear()."""
+    def clear(self) -> None:
+        """Forget all rows, and how many were skipped."""
     def add(self, batch: Batch, outcome: Outcome, first: int, begin: int, end: int, dropped_before_ns: int) -> int:
         """Add the signals among the rows [begin, end) of `batch`; other kinds of rows are passed over.
 

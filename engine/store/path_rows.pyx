@@ -4,6 +4,7 @@ from libc.stdio cimport snprintf
 from libc.string cimport memset
 
 from codec.batch cimport TIME_NONE
+from codec.frame cimport NUMBER_NONE, number_digits, number_value
 from engine.heartbeats cimport Heartbeat, HeartbeatLog
 from engine.paths cimport CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, Path, PathText
 from engine.store.copy cimport HeartbeatRow, RollupRow, Span, copy_heartbeat, copy_path, copy_rollup
@@ -41,8 +42,8 @@ cdef Span number_span(char* out, uint32_t number) noexcept nogil:
     cdef Span span
     span.at = NULL
     span.size = 0
-    if number:
-        span.size = snprintf(out, NUMBER_BYTES_MAX, b"%0*X", <int>(number >> 24), (number & 0xFFFFFF) - 1)
+    if number != NUMBER_NONE:
+        span.size = snprintf(out, NUMBER_BYTES_MAX, b"%0*X", <int>number_digits(number), number_value(number))
         span.at = <const uint8_t*>out
     return span
 

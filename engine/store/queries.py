@@ -9,7 +9,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from engine.store.settings import StoreSettings
 
-ROWS_MAX = 1000                      # of one answer
+ROWS_MAX = 10_000                      # of one answer
 CONNECTIONS_MAX = 2
 WINDOW_IDS_MIN = 1000                # the first stretch of ids looked at
 WINDOW_GROWTH = 8

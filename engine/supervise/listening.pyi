@@ -7,9 +7,11 @@ class ListeningClock:
     stall_ns      of a longer gap between two updates only this much counts
     """
 
-    listening_ms: int
     credited_ms: int
 
+    @property
+    def listening_ms(self) -> int:
+        """Where it stands, ms."""
     def __init__(self, start_ms: int, monotonic_ns: int, stall_ns: int = 1_000_000_000) -> None: ...
     def advance_to(self, monotonic_ns: int) -> int:
         """Bring the clock to `monotonic_ns`; return listening time in ms."""

@@ -23,7 +23,7 @@ def column(code: str, values: list[int]) -> bytes:
     return data + bytes(-len(data) % 8)
 
 
-def outcome(verdicts: list[tuple[int, int, int, int]], events: list[dict[str, object]] = ()) -> Outcome:  # type: ignore[assignment]
+def outcome(verdicts: list[tuple[int, int, int, int]], events: list[dict[str, object]] = ()) -> Outcome:
     """Return an outcome: (verdict, reason, rule, rule_version) for each row, and events as dicts with `json` bytes."""
     arena, spans = b"", []
     for event in events:
@@ -46,7 +46,7 @@ def event(number: int, signal: int, alarm: int, revision: int = 1, kind: int = 1
             "signal_class": 1, "state": 1, "verification": 1, "priority": 9, "json": json.dumps(data).encode(), **more}
 
 
-def entry(first: int, rows: int, native: str = "FA", received_ns: int = NOW_NS, events: list[dict[str, object]] = (),  # type: ignore[assignment]
+def entry(first: int, rows: int, native: str = "FA", received_ns: int = NOW_NS, events: list[dict[str, object]] = (),
           **more: object) -> Entry:
     """Return an entry of `rows` fire signals whose native text is `native` and their number."""
     batch = Batch(max(rows, 1), 256 * max(rows, 1))
@@ -60,7 +60,7 @@ def entry(first: int, rows: int, native: str = "FA", received_ns: int = NOW_NS, 
 class ListSource:
     """A journal in a list; `append` wakes its readers."""
 
-    def __init__(self, entries: list[Entry] = (), journal: str = "journal-a", partition: int = 0,  # type: ignore[assignment]
+    def __init__(self, entries: list[Entry] = (), journal: str = "journal-a", partition: int = 0,
                  live: bool = False) -> None:
         self.entries = list(entries)
         self.journal = journal

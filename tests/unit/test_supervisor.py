@@ -87,7 +87,8 @@ def test_a_clock_that_jumps_raises_nothing():
     assert world.rows == []
 
 
-@pytest.mark.parametrize(("heard_before_s", "grace_s", "due_s"), [(30, 10, 60), (85, 10, 10), (85, 90, 90), (0, 10, 90)])
+@pytest.mark.parametrize(("heard_before_s", "grace_s", "due_s"),
+                         [(30, 10, 60), (85, 10, 10), (85, 90, 90), (0, 10, 90)])
 def test_after_a_restart_a_path_has_the_rest_of_its_time_and_at_least_the_grace(heard_before_s, grace_s, due_s):
     world = World(1).run(heard_before_s)
     again = World(0, start_ms=world.listening.listening_ms, saved=b"".join(world.paths.save()))
