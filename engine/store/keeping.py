@@ -41,7 +41,9 @@ class PathKeeper:
                 await self.end_quarter()
 
     async def write_changes(self) -> None:
-        """Write the paths whose state changed, and the part of all paths whose turn it is."""
+        """Write the paths whose state changed, and the part of all paths whose turn it is; later, while it is away."""
+        if not self._store.counters.up:
+            return
         rounds = max(1, self._settings.last_seen_every_ns // SECOND_NS)
         self._changes.gather(len(self._paths) // rounds + 1, self._clock.wall_ns() // 1_000_000)
         if self._changes.rows and not await self._store.write_paths(self._changes):

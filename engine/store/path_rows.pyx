@@ -96,7 +96,8 @@ cdef class PathChanges(Copy):
         cdef Path* path
         if self.paths.changed_count > CHANGED_MAX:
             self.look_at_all = True
-        for i in range(min(self.paths.changed_count, <uint32_t>CHANGED_MAX)):
+        # Who looks at all finds the changed ones there; each path has one row.
+        for i in range(0 if self.look_at_all else self.paths.changed_count):
             number = self.paths.changed[i]
             path = &self.paths.path[number]
             if path.state > PATH_PENDING and path.reported != path.state:
