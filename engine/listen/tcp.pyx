@@ -308,7 +308,7 @@ cdef class TcpConnection:
             self.read_on()
 
     cdef bint waits_for(self, uint64_t ticket) noexcept:
-        """Tell whether a held reply waits for a ticket up to this one; a repeated frame's may stand behind later ones."""
+        """Tell whether a held reply waits for a ticket up to this; a repeated frame's may stand behind later ones."""
         cdef uint32_t slots = self.owner.limits.held_per_connection_max, at
         for at in range(self.marks_tail, self.marks_head):
             if 0 < self.marks[at % slots].ticket <= ticket:
