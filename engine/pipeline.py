@@ -115,6 +115,7 @@ class Pipeline:
             await database
         except BaseException:
             database.cancel()
+            await asyncio.gather(database, return_exceptions=True)
             raise
 
     def journal_settings(self) -> JournalSettings:
@@ -438,6 +439,6 @@ def run(config: Config) -> int:
     try:
         uvloop.run(serve(config))
     except (JournalError, OSError, EmbeddedPostgresError) as error:
-        log.error("%s", error)
+        log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
         return 1
     return 0
