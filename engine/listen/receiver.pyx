@@ -82,8 +82,10 @@ cdef class Receiver:
                 path.peer = arrival.peer
             if path.state == PATH_FAULT:
                 self.paths.note_return(number)
-            elif path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE:
-                # Its enrolment is on the way: nothing is answered before that is on the disk.
+            elif (path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
+                    and self.intake.offered > self.intake.durable):
+                # Its enrolment is on the way: nothing is answered before that is on the disk. Once everything is,
+                # no append may come that would let the reply go; the state follows when the row is judged.
                 taken.ticket = self.intake.offered
         if taken.status == OK:
             self.answer(&frame, arrival, taken)
