@@ -1,5 +1,8 @@
 SECOND_NS: int
 
+def clock_offset_seconds() -> float:
+    """Return how far the kernel's clock is from its time source, as the NTP daemon says; NaN when there is none."""
+
 class Clock:
     """The machine's clocks."""
 

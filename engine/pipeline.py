@@ -94,6 +94,7 @@ class Pipeline:
         self.to_reply = {kind: Histogram() for kind in ("heartbeat", "signal")}
         self.to_durable = Histogram()
         self.flushes = Histogram()
+        self.flushed_bytes = 0
         self.postgres: EmbeddedPostgres | None = None
 
     # -- from nothing to serving
@@ -107,13 +108,14 @@ class Pipeline:
         try:
             self.disk = RealDisk(self.data / "journal")
             self.journal = await Journal.open(self.disk, self.clock, self.journal_settings())
-            self.journal.on_flush.append(lambda seconds, *_: self.flushes.add(int(seconds * SECOND_NS)))
+            self.journal.on_flush.append(self.note_flush)
             await self.recover()
             self.build_readers()
             await self.listen()
             await database
         except BaseException:
             database.cancel()
+            await asyncio.gather(database, return_exceptions=True)
             raise
 
     def journal_settings(self) -> JournalSettings:
@@ -285,6 +287,10 @@ class Pipeline:
             listener.release(ticket)
         self.admit.record_durable(sealed, self.to_durable, self.clock.wall_ns())
 
+    def note_flush(self, seconds: float, size: int, rows: int) -> None:
+        self.flushes.add(int(seconds * SECOND_NS))
+        self.flushed_bytes += size
+
     def lose(self, sealed: Batch, ticket: int, error: JournalError) -> None:
         """Rows could not be made durable: no reply leaves, and what makes an alarm is shown all the same."""
         if str(error) != self.journal_trouble:
@@ -433,6 +439,6 @@ def run(config: Config) -> int:
     try:
         uvloop.run(serve(config))
     except (JournalError, OSError, EmbeddedPostgresError) as error:
-        log.error("%s", error)
+        log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
         return 1
     return 0

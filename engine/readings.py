@@ -4,7 +4,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.clock import SECOND_NS
+from engine.clock import SECOND_NS, clock_offset_seconds
 from engine.operate.metrics import Metrics
 from engine.version import PYTHON, VERSION
 
@@ -19,6 +19,7 @@ def bind_readings(metrics: Metrics, engine: Pipeline) -> None:
     bind_readers(metrics, engine)
     bind_supervise(metrics, engine)
     metrics.bind("tocsin_build_info", lambda: 1, VERSION, "", PYTHON, "")
+    metrics.bind("tocsin_clock_offset_seconds", clock_offset_seconds)
     started = engine.clock.wall_ns() / SECOND_NS
     metrics.bind("tocsin_start_timestamp_seconds", lambda: started)
 
@@ -62,6 +63,7 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_receive_to_durable_seconds", lambda: engine.to_durable)
     metrics.bind("tocsin_journal_flush_seconds", lambda: engine.flushes)
     metrics.bind("tocsin_journal_failures_total", lambda: dict(engine.view.journal_failures))
+    metrics.bind("tocsin_journal_bytes_written_total", lambda: engine.flushed_bytes)
     metrics.bind("tocsin_journal_bytes", lambda: int(journal.stat()["bytes"]))
     metrics.bind("tocsin_journal_capacity_bytes", lambda: int(journal.stat()["bytes_max"]))
     metrics.bind("tocsin_journal_segments", lambda: int(journal.stat()["segments"]))
@@ -69,6 +71,8 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.snapshot_ns / SECOND_NS)
     metrics.bind("tocsin_signals_total", judging.signal_counts)
     metrics.bind("tocsin_verdicts_total", judging.verdict_counts)
+    # Until somebody can accept an alarm, every open one is unaccepted.
+    metrics.bind("tocsin_alarms_unaccepted", lambda: judging.alarms_open)
     metrics.bind("tocsin_filter_lag_rows", lambda: journal.durable().number - engine.judged())
 
 

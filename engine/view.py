@@ -57,11 +57,15 @@ class View:
         return (
             Check("journal", not engine.journal_trouble, engine.journal_trouble),
             Check("listeners", bool(engine.bound), "no listener is bound"),
-            Check("draining", not engine.stopping.is_set(), "the engine is stopping"),
+            Check("running", not engine.stopping.is_set(), "the engine is stopping"),
         )
 
     def open_alarms(self) -> tuple[int, Sequence[object]]:
-        return self._engine.outcomes.mark, self._engine.filter.open_alarms()
+        alarms = self._engine.filter.open_alarms()
+        for alarm in alarms:
+            newest = alarm["open"][-1] if alarm["open"] else {}
+            alarm["point"], alarm["state"] = newest.get("point", ""), "raised"
+        return self._engine.outcomes.mark, alarms
 
     def transmitter(self, key: str) -> Json | None:
         numbers = self._engine.paths.paths_of(key)

@@ -1,3 +1,5 @@
+from typing import Any
+
 from codec.batch import Batch
 
 class Filter:
@@ -47,7 +49,7 @@ class Filter:
         """Take over a saved state, position and next event too. Raises ValueError and keeps the old state."""
     def check(self) -> None:
         """Raise AssertionError unless lists, counts and index agree. Walks everything."""
-    def open_alarms(self, after: int = 0, limit: int | None = None) -> list[dict[str, object]]:
+    def open_alarms(self, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """Return open alarms in the order of their ids, ready for JSON; `after` and `limit` cut pages.
 
         Keys  alarm_id, event_id (its last event), transmitter, protocol, account, realm, facility, area, class,
