@@ -40,7 +40,7 @@ def engine():
         clock=world.clock, paths=world.paths, refused=world.refused, admit=world.admit, listening=world.listening,
         store=SimpleNamespace(counters=StoreCounters(position=77, up=True)), queries=Queries(),
         journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10}),
-        outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(alarms_open=2, open_alarms=lambda: ["a"]),
+        outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
         journal_trouble="", stopping=asyncio.Event(), snapshot_ns=0, world=world)
     pipeline.view = View(pipeline)
@@ -74,7 +74,7 @@ def test_ready_says_what_is_not(engine):
     engine.bound = []
     engine.stopping.set()
     assert [(check.name, check.ok) for check in engine.view.ready()] == [
-        ("journal", False), ("listeners", False), ("draining", False)]
+        ("journal", False), ("listeners", False), ("running", False)]
 
 
 def test_a_transmitter_is_as_bad_as_its_worst_path(engine):
@@ -115,7 +115,9 @@ async def test_signals_come_from_the_database_with_numbers_as_strings(engine):
 
 
 def test_open_alarms_come_with_the_number_to_go_on_from(engine):
-    assert engine.view.open_alarms() == (2**52 + 3, ["a"])
+    number, alarms = engine.view.open_alarms()
+    assert number == 2**52 + 3
+    assert [(alarm["point"], alarm["state"]) for alarm in alarms] == [("2", "raised"), ("", "raised")]
 
 
 def rejected(engine, **question):
