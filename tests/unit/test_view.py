@@ -40,7 +40,8 @@ def engine():
         clock=world.clock, paths=world.paths, refused=world.refused, admit=world.admit, listening=world.listening,
         store=SimpleNamespace(counters=StoreCounters(position=77, up=True)), queries=Queries(),
         journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10}),
-        outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
+        outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(
+            alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
         journal_trouble="", stopping=asyncio.Event(), snapshot_ns=0, world=world)
     pipeline.view = View(pipeline)
