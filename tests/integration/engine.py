@@ -271,6 +271,8 @@ class Engine:
             raise AssertionError(f"metrics rose by {seen}, not by {wanted}") from None
 
     def rows(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
+        """Ask the database, once the store has made its tables."""
+        until(lambda: self.json("/v1/status")["stages"]["store"]["up"], "the store being up")
         return rows(self.database, statement, *arguments)
 
     def until_stored(self) -> None:
