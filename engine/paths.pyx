@@ -251,8 +251,12 @@ cdef class PathTable:
                 "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
                 "network": number_text(path.key.network)}
 
-    def apply(self, Batch batch not None):
-        """Bring the table to what a journalled batch says; doing it again changes nothing."""
+    def apply(self, Batch batch not None, bint replayed=True):
+        """Bring the table to what a journalled batch says; doing it again changes nothing.
+
+        Line faults move the state of a path only in a replay. A running supervisor has moved it when it found them,
+        and may have moved it on since: an older batch must not take a path that was heard again back into fault.
+        """
         cdef Columns* c = &batch.columns
         cdef uint32_t row, number
         for row in range(c.count):
@@ -261,7 +265,8 @@ cdef class PathTable:
                 self.enrol_at(number, batch.text(c.native[row]), c.received_ns[row] // 1000000)
                 if self.path[number].state < PATH_UP:
                     self.set_state(number, PATH_UP)
-            elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and number < self.count:
+            elif (replayed and c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT
+                  and number < self.count):
                 self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
 
     def retract(self, Batch batch not None):

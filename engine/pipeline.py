@@ -115,6 +115,7 @@ class Pipeline:
             await database
         except BaseException:
             database.cancel()
+            await asyncio.gather(database, return_exceptions=True)
             raise
 
     def journal_settings(self) -> JournalSettings:
@@ -145,7 +146,7 @@ class Pipeline:
             lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
         async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
             self.admit.apply(batch)
-            self.judge_batch(span, batch)
+            self.judge_batch(span, batch, replayed=True)
         self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
                                         self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
@@ -308,14 +309,14 @@ class Pipeline:
     async def judge(self) -> None:
         """FILTER: judge what is durable, in its order."""
         async for span, batch in self.journal.read(self.judged()):
-            self.judge_batch(span, batch)
+            self.judge_batch(span, batch, replayed=False)
 
     def judged(self) -> int:
         """Return the number of the last row that was judged."""
         return self.filter.position or self.journal.first - 1
 
-    def judge_batch(self, span: Span, batch: Batch) -> None:
-        self.paths.apply(batch)
+    def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
+        self.paths.apply(batch, replayed)
         outcome = self.filter.apply(span.first, batch)
         self.outcomes.append_now(outcome, span.rows, self.filter.next_event - 1, first=span.first)
 
@@ -438,6 +439,6 @@ def run(config: Config) -> int:
     try:
         uvloop.run(serve(config))
     except (JournalError, OSError, EmbeddedPostgresError) as error:
-        log.error("%s", error)
+        log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
         return 1
     return 0

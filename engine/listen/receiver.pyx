@@ -83,9 +83,9 @@ cdef class Receiver:
             if path.state == PATH_FAULT:
                 self.paths.note_return(number)
             elif (path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
-                    and self.intake.offered > self.intake.durable):
-                # Its enrolment is on the way: nothing is answered before that is on the disk. Once everything is,
-                # no append may come that would let the reply go; the state follows when the row is judged.
+                  and self.intake.offered > self.intake.durable):
+                # Its enrolment is on the way: nothing is answered before that is on the disk. When all is there and
+                # only the path table does not know it yet, nobody would release a reply that is held.
                 taken.ticket = self.intake.offered
         if taken.status == OK:
             self.answer(&frame, arrival, taken)
@@ -104,7 +104,7 @@ cdef class Receiver:
                      Taken* taken) noexcept nogil:
         """Count what is no frame or not welcome, keep it for the installer, and pass over it."""
         cdef const Format* format = format_of(data[0])
-        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer)
+        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer, arrival.received_ns)
         taken.protocol = format.protocol if format != NULL else 0
         taken.status = status
         taken.action = ACTION_NONE
@@ -112,7 +112,6 @@ cdef class Receiver:
             taken.size = 1 + find_start(data + 1, size - 1)
             self.counters.garbage_bytes += taken.size
         self.counters.rejected[taken.protocol][status] += 1
-        slot.received_ns = arrival.received_ns
         memcpy(slot.address, arrival.address, 16)
         slot.port = arrival.port
         slot.protocol = taken.protocol
@@ -126,9 +125,11 @@ cdef class Receiver:
         """Decide about a path that is unknown, or whose enrolment was lost; return its number or NO_PATH."""
         cdef uint32_t number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, key)
         cdef Admission admission
+        cdef bint refused
         cdef Mark mark = self.intake.mark()
         if not self.intake.has_room(URGENCY_NORMAL):
-            policy[0] = POLICY_QUARANTINE
+            refused = number == NO_PATH and self.enrolment.policy == POLICY_REFUSE and self.enrolment.find(key) == NULL
+            policy[0] = POLICY_REFUSE if refused else POLICY_QUARANTINE
             return number
         if number == NO_PATH:
             admission = self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms,

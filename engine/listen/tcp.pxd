@@ -49,7 +49,7 @@ cdef class TcpListener:
     cdef uint32_t out_size
     cdef readonly set connections
     cdef readonly dict closed        # reason -> connections
-    cdef dict waiting                # connections with held replies, in the order in which they began to wait
+    cdef dict waiting                # connections with held replies, or stopped for want of room, oldest first
     cdef uint32_t held
     cdef readonly bint draining
 
@@ -76,3 +76,4 @@ cdef class TcpConnection:
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1
     cdef int run(self, uint32_t size) except -1
     cdef int hold(self, const Taken* taken) except -1
+    cdef bint waits_for(self, uint64_t ticket) noexcept

@@ -109,10 +109,19 @@ cdef class UdpListener:
         return sent
 
     def withhold(self, uint64_t failed):
-        """Drop every reply that waits for a ticket up to `failed`: its rows could not be journalled."""
-        while self.held_tail != self.held_head and self.held[self.held_tail % self.held_max].ticket <= failed:
-            self.held_tail += 1
-            self.counters.replies_withheld += 1
+        """Drop every reply that waits for a ticket up to `failed`: its rows could not be journalled.
+
+        All are looked at: a repeated frame waits for the ticket of its first copy, behind replies with later tickets.
+        """
+        cdef uint64_t at, kept = self.held_tail
+        for at in range(self.held_tail, self.held_head):
+            if self.held[at % self.held_max].ticket <= failed:
+                self.counters.replies_withheld += 1
+                continue
+            if kept != at:
+                self.held[kept % self.held_max] = self.held[at % self.held_max]
+            kept += 1
+        self.held_head = kept
 
     cdef int receive(self) noexcept nogil:
         cdef Arrival arrival

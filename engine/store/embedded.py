@@ -5,7 +5,8 @@
     directory/postgresql.log   what it says
 
 It listens on no network, dies with this process (PR_SET_PDEATHSIG), and never runs as root: a root engine starts it as
-`nobody`, or, where nobody cannot reach its programs or its data, in a user namespace in which root is nobody.
+`nobody`, or, where nobody cannot reach its programs or its data, in a user namespace in which root is nobody, or, where
+there are none (many containers), as `nobody` with the one capability to pass by file modes.
 """
 from __future__ import annotations
 
@@ -115,6 +116,9 @@ class EmbeddedPostgres:
         self._binaries = binaries
         self.places.directory.mkdir(parents=True, exist_ok=True)
         self._demotion = choose_demotion(binaries, self.places.directory)
+        if self._demotion is Demotion.CAPABILITY:
+            LOG.warning("nobody cannot reach %s, and this machine allows no user namespace: PostgreSQL runs as nobody "
+                        "and may read any file", self.places.directory)
         self._own()
         await self._wait_for_predecessor()
         if not (self.places.cluster / "PG_VERSION").exists():
@@ -151,7 +155,7 @@ class EmbeddedPostgres:
         self.places.run.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() != 0:
             return
-        user = NOBODY if self._demotion is Demotion.NOBODY else 0
+        user = NOBODY if self._demotion in (Demotion.NOBODY, Demotion.CAPABILITY) else 0
         cluster_user = self.places.cluster.stat().st_uid if self.places.cluster.exists() else user
         for top in (self.places.directory, self.places.run):
             if (top.stat().st_uid, cluster_user) != (user, user):
