@@ -84,7 +84,8 @@ class Pipeline:
         self.data = Path(config.data)
         self.stopping = asyncio.Event()
         self.rows_waiting = asyncio.Event()
-        self.journal_idle = asyncio.Event()
+        self.journal_idle = asyncio.Event()  # set: no row waits, and no append is on its way
+        self.journal_idle.set()
         self.journal_trouble = ""           # why the last append failed; empty while all is well
         self.snapshot_ns = 0                # wall clock of the last snapshot
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
@@ -383,8 +384,7 @@ class Pipeline:
         tasks[3].cancel()  # supervision: nobody is heard any more
         try:
             async with asyncio.timeout(self.config.listen.drain_timeout_ns / SECOND_NS):
-                if len(self.admit):
-                    await self.journal_idle.wait()
+                await self.journal_idle.wait()
                 await self.catch_up()
         except TimeoutError:
             log.warning("stopped before everything was stored; it is in the journal")
@@ -396,6 +396,7 @@ class Pipeline:
         """Let FILTER, FORWARD and STORE come to the journal's end."""
         async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
             pass
+        await self.forward.catch_up()
         await self.operate.close()
         if self.store.counters.up and self.filter.position:
             await self.store.wait_stored(self.filter.position)
@@ -403,6 +404,8 @@ class Pipeline:
 
     async def close(self) -> None:
         """Close what `open` opened, as far as it came."""
+        for connection in [connection for tcp in self.tcp for connection in tcp.connections]:
+            connection.close("shutdown")
         for udp in self.udp:
             asyncio.get_running_loop().remove_reader(udp.socket)
             udp.socket.close()

@@ -121,9 +121,9 @@ class EmbeddedPostgres:
                         "and may read any file", self.places.directory)
         self._own()
         await self._wait_for_predecessor()
-        if not (self.places.cluster / "PG_VERSION").exists():
-            await self._initialise(binaries)
         try:
+            if not (self.places.cluster / "PG_VERSION").exists():
+                await self._initialise(binaries)
             await self._launch(binaries)
             await self._create_database()
         except BaseException:
@@ -169,10 +169,11 @@ class EmbeddedPostgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         arguments = [str(binaries.initdb), "-D", str(unfinished), "-U", DATABASE, "--auth=trust", "-E", "UTF8",
                      "--locale=C", "--no-sync", "--no-instructions"]
-        child = self._spawn(arguments)
-        if await child.wait() != 0:
+        self.child = self._spawn(arguments)
+        if await self.child.wait() != 0:
             raise EmbeddedPostgresError(
                 f"initdb failed in {self.places.directory}: {self._last_words()}{self._hint()}")
+        self.child = None
         # --no-sync above: one flush of the file system is quicker than one for each file.
         await asyncio.to_thread(flush_file_system, self.places.directory)
         unfinished.rename(self.places.cluster)

@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from engine.store.embedded import first_number, runs_in
+
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "engine")
@@ -77,6 +79,8 @@ def data_directory() -> Iterator[Path]:
     try:
         yield directory
     finally:
+        for pid_file in directory.glob("**/postmaster.pid"):     # of a killed engine: it takes a moment to end
+            until(lambda pid_file=pid_file: not runs_in(first_number(pid_file), pid_file.parent), "its end")  # type: ignore[misc]
         shutil.rmtree(directory)
 
 
@@ -270,7 +274,13 @@ class Engine:
         except AssertionError:
             raise AssertionError(f"metrics rose by {seen}, not by {wanted}") from None
 
+    def until_store_up(self) -> None:
+        """Return when the store has made its tables and writes."""
+        until(lambda: self.json("/v1/status")["stages"]["store"]["up"], "the store being up")
+
     def rows(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
+        """Ask the database."""
+        self.until_store_up()
         return rows(self.database, statement, *arguments)
 
     def until_stored(self) -> None:
