@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engine.journal.space import Room
 from engine.operate.metrics import Metrics
 from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from engine.store.queries import DatabaseAway
@@ -49,13 +50,17 @@ class View:
                 "supervise": {"listening_ms": engine.listening.listening_ms,
                               "credited_ms": engine.listening.credited_ms},
             },
-            "snapshot_at": at(engine.snapshot_ns),
+            "snapshot_at": at(engine.house.snapshot_ns),
         }
 
     def ready(self) -> Sequence[Check]:
         engine = self._engine
+        trouble = engine.journal_trouble
+        if not trouble and engine.journal.room() is Room.FULL:
+            trouble = "the journal is full: only fire, gas and prealarm are taken"
         return (
-            Check("journal", not engine.journal_trouble, engine.journal_trouble),
+            Check("journal", not trouble, trouble),
+            Check("outcomes", not engine.outcomes_trouble, engine.outcomes_trouble),
             Check("listeners", bool(engine.bound), "no listener is bound"),
             Check("running", not engine.stopping.is_set(), "the engine is stopping"),
         )
@@ -120,9 +125,10 @@ class View:
                 continue
             if question.account is not None and question.account.upper().encode() not in data.upper():
                 continue
+            answered = None if frame["answered"] == "none" else frame["answered"]
             found.append({"number": str(number), "at": at(number), "protocol": frame["protocol"],
                           "reason": frame["reason"], "peer": f"{frame['peer']}:{frame['port']}", "account": None,
-                          "size": frame["size"], "bytes": data.hex(), "answered": None})
+                          "size": frame["size"], "bytes": data.hex(), "answered": answered})
             if len(found) == question.limit:
                 break
         return found

@@ -16,7 +16,8 @@ cdef enum Shed:
     SHED_HELD_REPLY = 1              # no room to hold its reply; likewise
     SHED_REPLY = 2         # the socket did not take it
     SHED_CONNECTION = 3              # too many connections
-    SHED_COUNT = 4
+    SHED_ENROLMENT = 4               # no room to enrol a new path; no reply
+    SHED_COUNT = 5
 
 cdef struct Counters:
     uint64_t frames[PROTOCOL_COUNT][FRAME_KIND_COUNT]

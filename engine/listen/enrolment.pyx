@@ -15,6 +15,9 @@ from engine.siphash cimport siphash
 POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
 BURST_SECONDS = 1
 
+cdef enum:
+    ROW_BYTES_MAX = PATH_TEXT_BYTES_MAX + 32
+
 
 cdef class Enrolment:
     def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
@@ -109,14 +112,16 @@ cdef class Enrolment:
         self.refused += admission.policy == POLICY_REFUSE
         return admission
 
-    cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
-        """Add the row that makes path `number` known; False when the batch is full."""
+    cdef bint has_room(self, const Columns* rows) noexcept nogil:
+        """Tell whether a batch has room for one enrolment."""
+        return batch_has_room(rows, 1, ROW_BYTES_MAX)
+
+    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
+        """Add the row that makes path `number` known; the caller has asked has_room."""
         cdef PathKey* key = &self.paths.path[number].key
-        cdef char out[PATH_TEXT_BYTES_MAX + 32]
+        cdef char out[ROW_BYTES_MAX]
         cdef PathText text
         cdef Row row
-        if not batch_has_room(rows, 1, sizeof(out)):
-            return False
         text = self.paths.write_text(number, out)
         text.size += snprintf(out + text.size, 32, b" supervision=%u", self.paths.path[number].supervision_ms)
         memset(&row, 0, sizeof(Row))
@@ -131,4 +136,3 @@ cdef class Enrolment:
         row.realm.at = row.native.at + text.realm_at if text.realm_size else 0
         row.realm.size = text.realm_size
         batch_push(rows, &row)
-        return True

@@ -43,6 +43,7 @@ cdef class TcpListener:
     cdef TcpLimits limits
     cdef object on_rows              # called after each read that may have filled the intake
     cdef uint16_t listener
+    cdef uint8_t protocol            # the one that it takes, or PROTOCOL_ANY
     cdef uint8_t* buffer             # owned; one for all connections, used from read to read
     cdef object buffer_view
     cdef uint8_t* out                # owned

@@ -17,8 +17,9 @@ from codec.status cimport BATCH_FULL, OK
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
-from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION
-from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
+from engine.listen.counters cimport (REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, REFUSED_UNKNOWN_ACCOUNT,
+                                     SHED_CONNECTION)
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 
 WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
 
@@ -27,12 +28,14 @@ cdef class TcpListener:
     def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
                   uint16_t listener, Histogram heartbeat_latency not None, Histogram signal_latency not None, *,
                   uint32_t connections_max, uint32_t held_per_connection_max, uint32_t held_max,
-                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns, on_rows not None):
+                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns, on_rows not None,
+                  uint8_t protocol=PROTOCOL_ANY):
         self.receiver = receiver
         self.counters = &receiver.counters
         self.clock = clock
         self.listening = listening
         self.listener = listener
+        self.protocol = protocol
         self.on_rows = on_rows
         self.heartbeat_latency = heartbeat_latency
         self.signal_latency = signal_latency
@@ -122,7 +125,7 @@ cdef class TcpListener:
                 break
             self.counters.bytes += taken.size
             at[0] += taken.size
-            if taken.status != OK and taken.status != BATCH_FULL:
+            if taken.status != OK and taken.status != BATCH_FULL and taken.status != REFUSED_UNKNOWN_ACCOUNT:
                 connection.garbage_bytes += taken.size
                 if connection.garbage_bytes > self.limits.garbage_bytes_max:
                     how = PASS_GARBAGE
@@ -152,6 +155,7 @@ cdef class TcpConnection:
         self.owner = owner
         memset(&self.arrival, 0, sizeof(Arrival))
         self.arrival.listener = owner.listener
+        self.arrival.protocol = owner.protocol
 
     def __dealloc__(self):
         free(self.carry)

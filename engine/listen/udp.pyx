@@ -15,7 +15,7 @@ from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport note_peer
 from engine.listen.counters cimport SHED_REPLY, SHED_HELD_REPLY
-from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 from engine.listen.sockets cimport MSG_DONTWAIT, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in6
 from engine.memory cimport memory_release, memory_reserve
 
@@ -44,7 +44,7 @@ cdef inline void leave_interface_open(uint8_t* control, size_t size) noexcept no
 cdef class UdpListener:
     def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
                   socket not None, uint16_t listener, uint32_t held_max, Histogram heartbeat_latency not None,
-                  Histogram signal_latency not None):
+                  Histogram signal_latency not None, uint8_t protocol=PROTOCOL_ANY):
         """Serve a bound, non-blocking UDP socket. `held_max` is the number of replies that may wait."""
         self.receiver = receiver
         self.counters = &receiver.counters
@@ -53,6 +53,7 @@ cdef class UdpListener:
         self.socket = socket
         self.fd = socket.fileno()
         self.listener = listener
+        self.protocol = protocol
         self.held_max = held_max
         self.heartbeat_latency = heartbeat_latency
         self.signal_latency = signal_latency
@@ -143,6 +144,7 @@ cdef class UdpListener:
         cdef int count, i, rounds, total = 0
         memset(&arrival, 0, sizeof(Arrival))
         arrival.listener = self.listener
+        arrival.protocol = self.protocol
         self.wakeups += 1
         for rounds in range(ROUNDS_MAX):
             for i in range(DATAGRAMS):

@@ -80,7 +80,7 @@ def data_directory() -> Iterator[Path]:
         yield directory
     finally:
         for pid_file in directory.glob("**/postmaster.pid"):     # of a killed engine: it takes a moment to end
-            until(lambda pid_file=pid_file: not runs_in(first_number(pid_file), pid_file.parent), "its end")  # type: ignore[misc]
+            until(lambda pid_file=pid_file: not runs_in(first_number(pid_file), pid_file.parent), "its end")
         shutil.rmtree(directory)
 
 

@@ -20,7 +20,7 @@ def null(account: str, sequence: int = 1) -> bytes:
 
 def sia(account: str, data: str, sequence: int = 1, token: str = "SIA-DCS", **fields: object) -> bytes:
     """A frame with events, `data` being what follows the bar."""
-    return build_frame(token, account, f"#{account}|{data}".encode("latin-1"), sequence=sequence, **fields)  # type: ignore[arg-type]
+    return build_frame(token, account, f"#{account}|{data}".encode("latin-1"), sequence=sequence, **fields)
 
 
 def ack(account: str, sequence: int = 1) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 
 from codec.batch import Batch
 from codec.words import Condition
+from engine.journal.space import Room
 from engine.operate.view import Away, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from engine.store.queries import DatabaseAway
 from engine.store.writer import StoreCounters
@@ -39,11 +40,13 @@ def engine():
     pipeline = SimpleNamespace(
         clock=world.clock, paths=world.paths, refused=world.refused, admit=world.admit, listening=world.listening,
         store=SimpleNamespace(counters=StoreCounters(position=77, up=True)), queries=Queries(),
-        journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10}),
+        journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10},
+                                room=lambda: Room.OK),
         outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(
             alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
-        journal_trouble="", stopping=asyncio.Event(), snapshot_ns=0, world=world)
+        journal_trouble="", outcomes_trouble="", stopping=asyncio.Event(),
+        house=SimpleNamespace(snapshot_ns=0), world=world)
     pipeline.view = View(pipeline)
     return pipeline
 
@@ -70,12 +73,15 @@ def test_numbers_are_strings_in_the_status(engine):
 
 
 def test_ready_says_what_is_not(engine):
-    assert [check.ok for check in engine.view.ready()] == [True, True, True]
+    assert all(check.ok for check in engine.view.ready())
+    engine.journal.room = lambda: Room.FULL
+    assert [check.name for check in engine.view.ready() if not check.ok] == ["journal"]
     engine.journal_trouble = "disk full"
+    engine.outcomes_trouble = "disk full"
     engine.bound = []
     engine.stopping.set()
     assert [(check.name, check.ok) for check in engine.view.ready()] == [
-        ("journal", False), ("listeners", False), ("running", False)]
+        ("journal", False), ("outcomes", False), ("listeners", False), ("running", False)]
 
 
 def test_a_transmitter_is_as_bad_as_its_worst_path(engine):
