@@ -62,7 +62,7 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(write: An
     config = load(file, {"TOCSIN_LISTEN_CONNECTIONS_MAX": "2400", "TOCSIN_LISTEN_BATCH_ROWS": "2400"},
                   {"listen.batch_rows": "2500"})
     listen = config.listen
-    assert (listen.held_max, listen.connections_max, listen.batch_rows) == (300, 400, 500)
+    assert (listen.held_max, listen.connections_max, listen.batch_rows) == (2300, 2400, 2500)
     assert listen.held_per_connection_max == 256
 
 
