@@ -1,4 +1,4 @@
-# AES-128, -192 and -256 in CBC mode with an IV of zero bytes, which is what DC-09 encrypts with; whole blocks, in place.
+# AES-128, -192 and -256 in CBC mode with an IV of zero bytes, as DC-09 encrypts; whole blocks, in place.
 # How it is done, with instructions or without, stands in aes.h.
 
 from libc.stdint cimport uint8_t, uint32_t

@@ -47,6 +47,7 @@ from codec.crc16 cimport crc16, crc16_update
 from codec.dc03 cimport read_sia
 from codec.dc05 cimport read_contact_id
 from codec.dc09_encrypted cimport open_frame
+from codec.dc09_preamble cimport holds_preamble, preamble_size
 from codec.dc09_reply cimport encode
 from codec.findings cimport Finding, Findings, carries_fire, push_decrypted
 from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin,
@@ -96,51 +97,6 @@ for other in (b"SIA-PUL", b"ACR-SF", b"ADM-41E", b"ADM-42E", b"ADM-HS", b"DSC-43
 
 
 # ---- split -----------------------------------------------------------------------------------------------------
-
-cdef inline bint is_preamble_byte(uint32_t at, uint8_t c, uint32_t zero_at) noexcept nogil:
-    """Whether `c` may stand at offset `at` of a preamble whose fixed '0' stands at `zero_at`."""
-    if at == zero_at:
-        return c == 0x30
-    if at == zero_at + 4:
-        return c == QUOTE
-    return HEX[c] != 0 or (zero_at == 3 and at < 3)
-
-
-cdef int preamble_size(const uint8_t* data, uint32_t size) noexcept nogil:
-    """Return the bytes before the first quote of a frame that begins with the LF at data[0].
-
-    Returns  9 (hexadecimal) | 7 (binary) | 0 (too few bytes to tell) | -1 (no frame begins here)
-    """
-    cdef bint hexadecimal = True, binary = True
-    cdef uint32_t at
-    if size > PREAMBLE_HEXADECIMAL and data[9] == QUOTE and data[5] == 0x30 and HEX[data[1]] and HEX[data[2]] \
-            and HEX[data[3]] and HEX[data[4]] and HEX[data[6]] and HEX[data[7]] and HEX[data[8]]:
-        return PREAMBLE_HEXADECIMAL
-    for at in range(1, size if size < 10 else 10):
-        hexadecimal = hexadecimal and is_preamble_byte(at, data[at], 5)
-        binary = binary and (at > PREAMBLE_BINARY or is_preamble_byte(at, data[at], 3))
-        if not hexadecimal and not binary:
-            return -1
-    if binary and size > PREAMBLE_BINARY:
-        return PREAMBLE_BINARY
-    return 0
-
-
-cdef bint holds_preamble(const uint8_t* data, uint32_t at, uint32_t end, Frame* frame) noexcept nogil:
-    """Whether another frame begins inside data[at:end]."""
-    cdef const uint8_t* found
-    while at < end:
-        found = <const uint8_t*>memchr(data + at, LF, end - at)
-        if found == NULL:
-            break
-        at = <uint32_t>(found - data)
-        if preamble_size(found, end - at) > 0:
-            frame.examined = at
-            return True
-        at += 1
-    frame.examined = end
-    return False
-
 
 cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil:
     """Read the frame that begins with the LF at data[0]: its end, its checksum and its header.

@@ -103,7 +103,7 @@ cdef bint open_frame(const Frame* frame, const AesKey* key, uint8_t* buffer, Fra
         end -= 1
         if plain[end] == 0x5D and plain[end + 1] == 0x5F:
             stamp_ns = stamp_of(plain + end + 2)
-    while plain[begin] != 0x7C and not (plain[begin] == 0x5D and (plain[begin + 1] == 0x5B or plain[begin + 1] == 0x5F)):
+    while plain[begin] != 0x7C and (plain[begin] != 0x5D or plain[begin + 1] != 0x5B and plain[begin + 1] != 0x5F):
         begin += 1                       # ends at the stamp's "]_" at the latest
     begin += plain[begin] == 0x7C
     memcpy(buffer + begin, frame.start, header)

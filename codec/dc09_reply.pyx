@@ -1,4 +1,4 @@
-"""Replies of ANSI/SIA DC-09; the layout and its rules stand in dc09.pyx, of the encrypted part in dc09_encrypted.pyx."""
+"""Replies of ANSI/SIA DC-09; the layout and its rules stand in dc09.pyx, of what is sealed in dc09_encrypted.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
@@ -84,7 +84,7 @@ cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, 
 
     An encrypted frame is acknowledged under its own key; NAK and DUH are always in clear.
 
-    out       filled; REPLY_BYTES_MAX bytes of room, of which 149 are the most that is used
+    out       filled; REPLY_BYTES_MAX bytes of room, of which 148 are the most that is used
     now_ns    wall clock, ns since 1970 UTC; what NAK and an encrypted ACK tell the transmitter
     Returns   the reply's size; 0 for ANSWER_NONE, and where an encrypted frame is to be acknowledged without a key
     """

@@ -65,3 +65,10 @@ def count_steps(data: bytes) -> int:
 
 def checksum(data: bytes) -> int:
     """Return the CRC-16/ARC of `data`."""
+
+def reply_to(frame: bytes, now_ns: int, *, key: bytes | None = None, entropy: int = 0, encrypted_only: bool = False,
+             check_clear_stamps: bool = False, reject_stale: bool = False) -> bytes:
+    """Return what a receiver replies to the frame at the beginning of `frame`, read and answered as its format wants.
+
+    Arguments as for read_frames and encode_reply. Empty where there is no answer, or no whole and sound frame.
+    """

@@ -70,6 +70,11 @@ def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns, *, 
     return frames
 
 
+cdef Batch new_batch():
+    """A batch with room for every frame: its bytes, its text, and a copy of each native and point."""
+    return Batch(FRAME_SIGNALS_MAX, FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX)
+
+
 cdef str number_text(uint32_t number):
     return None if number == NUMBER_NONE else f"{number_value(number):0{number_digits(number)}X}"
 
@@ -115,8 +120,7 @@ def read_frames(bytes data not None, int64_t now_ns, *, bytes key=None, window=(
     cdef Frame frame
     cdef Status status
     cdef Origin origin = origin_of(now_ns)
-    cdef Batch batch = Batch(FRAME_SIGNALS_MAX,
-                             FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + FRAME_BYTES_MAX)
+    cdef Batch batch = new_batch()
     cdef list found = []
     while at < size:
         status = split(start + at, size - at, &frame)
@@ -232,3 +236,22 @@ def encode_reply(bytes frame not None, int answer, int64_t now_ns, *, bytes key=
     if status != OK:
         raise ValueError(f"no frame: {STATUS_TEXT[status]}")
     return <bytes>out[:format_of(start[0]).encode(&read, &profile, <Answer>answer, now_ns, out)]
+
+
+def reply_to(bytes frame not None, int64_t now_ns, *, bytes key=None, uint64_t entropy=0, bint encrypted_only=False,
+             bint check_clear_stamps=False, bint reject_stale=False):
+    cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(frame)
+    cdef AesKey expanded
+    cdef Profile profile = profile_of(key, &expanded)
+    cdef Frame read
+    cdef uint8_t out[REPLY_BYTES_MAX]
+    cdef Origin origin = origin_of(now_ns)
+    cdef Batch batch = new_batch()
+    profile.entropy = entropy
+    profile.encrypted_only = encrypted_only
+    profile.check_clear_stamps = check_clear_stamps
+    profile.reject_stale = reject_stale
+    if split(start, len(frame), &read) != OK:
+        return b""
+    format_of(start[0]).decode(&read, &profile, &origin, &batch.columns)
+    return <bytes>out[:format_of(start[0]).encode(&read, &profile, <Answer>read.answer, now_ns, out)]
