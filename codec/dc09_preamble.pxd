@@ -1,4 +1,4 @@
-# Where a frame of ANSI/SIA DC-09 may begin: the bytes before its first quote. Inline, because split reads all frames so.
+# Where a frame of ANSI/SIA DC-09 may begin: the bytes before its first quote. Inline, because split needs it each time.
 
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr
