@@ -240,6 +240,27 @@ cdef class PathTable:
             raise IndexError(number)
         return self.path[number].key.account_size != 0 and self.paths_of(self.transmitter_text(number))[0] == number
 
+    def scan(self, uint32_t start, state, uint32_t limit):
+        cdef uint32_t number, other
+        cdef bint wanted
+        cdef uint32_t mask = 0
+        for value, text in PATH_STATE_TEXT.items():
+            mask |= <uint32_t>(state is None or text == state) << <int>value
+        found = []
+        for number in range(start, self.count):
+            if self.path[number].key.account_size == 0:
+                continue
+            other = number
+            wanted = False
+            while other != NO_PATH and not wanted:
+                wanted = mask >> self.path[other].state & 1
+                other = self.sibling[other]
+            if wanted and self.is_first(number):
+                found.append(number)
+                if len(found) == limit:
+                    break
+        return found
+
     def show(self, uint32_t number):
         if number >= self.count:
             raise IndexError(number)
@@ -251,8 +272,12 @@ cdef class PathTable:
                 "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
                 "network": number_text(path.key.network)}
 
-    def apply(self, Batch batch not None):
-        """Bring the table to what a journalled batch says; doing it again changes nothing."""
+    def apply(self, Batch batch not None, bint replayed=True):
+        """Bring the table to what a journalled batch says; doing it again changes nothing.
+
+        Line faults move the state of a path only in a replay. A running supervisor has moved it when it found them,
+        and may have moved it on since: an older batch must not take a path that was heard again back into fault.
+        """
         cdef Columns* c = &batch.columns
         cdef uint32_t row, number
         for row in range(c.count):
@@ -261,7 +286,8 @@ cdef class PathTable:
                 self.enrol_at(number, batch.text(c.native[row]), c.received_ns[row] // 1000000)
                 if self.path[number].state < PATH_UP:
                     self.set_state(number, PATH_UP)
-            elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and number < self.count:
+            elif (replayed and c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT
+                  and number < self.count):
                 self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
 
     def retract(self, Batch batch not None):

@@ -84,7 +84,8 @@ class Pipeline:
         self.data = Path(config.data)
         self.stopping = asyncio.Event()
         self.rows_waiting = asyncio.Event()
-        self.journal_idle = asyncio.Event()
+        self.journal_idle = asyncio.Event()  # set: no row waits, and no append is on its way
+        self.journal_idle.set()
         self.journal_trouble = ""           # why the last append failed; empty while all is well
         self.snapshot_ns = 0                # wall clock of the last snapshot
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
@@ -115,6 +116,7 @@ class Pipeline:
             await database
         except BaseException:
             database.cancel()
+            await asyncio.gather(database, return_exceptions=True)
             raise
 
     def journal_settings(self) -> JournalSettings:
@@ -145,7 +147,7 @@ class Pipeline:
             lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
         async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
             self.admit.apply(batch)
-            self.judge_batch(span, batch)
+            self.judge_batch(span, batch, replayed=True)
         self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
                                         self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
@@ -299,6 +301,8 @@ class Pipeline:
         self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
         self.admit.fail(ticket)
         self.paths.retract(sealed)
+        if len(self.admit):
+            self.receiver.enrol_again(sealed)
         for listener in self.listeners():
             listener.withhold(ticket)
         outcome = Outcome.view(self.filter.show(sealed))
@@ -308,14 +312,14 @@ class Pipeline:
     async def judge(self) -> None:
         """FILTER: judge what is durable, in its order."""
         async for span, batch in self.journal.read(self.judged()):
-            self.judge_batch(span, batch)
+            self.judge_batch(span, batch, replayed=False)
 
     def judged(self) -> int:
         """Return the number of the last row that was judged."""
         return self.filter.position or self.journal.first - 1
 
-    def judge_batch(self, span: Span, batch: Batch) -> None:
-        self.paths.apply(batch)
+    def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
+        self.paths.apply(batch, replayed)
         outcome = self.filter.apply(span.first, batch)
         self.outcomes.append_now(outcome, span.rows, self.filter.next_event - 1, first=span.first)
 
@@ -380,8 +384,7 @@ class Pipeline:
         tasks[3].cancel()  # supervision: nobody is heard any more
         try:
             async with asyncio.timeout(self.config.listen.drain_timeout_ns / SECOND_NS):
-                if len(self.admit):
-                    await self.journal_idle.wait()
+                await self.journal_idle.wait()
                 await self.catch_up()
         except TimeoutError:
             log.warning("stopped before everything was stored; it is in the journal")
@@ -393,6 +396,7 @@ class Pipeline:
         """Let FILTER, FORWARD and STORE come to the journal's end."""
         async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
             pass
+        await self.forward.catch_up()
         await self.operate.close()
         if self.store.counters.up and self.filter.position:
             await self.store.wait_stored(self.filter.position)
@@ -400,6 +404,8 @@ class Pipeline:
 
     async def close(self) -> None:
         """Close what `open` opened, as far as it came."""
+        for connection in [connection for tcp in self.tcp for connection in tcp.connections]:
+            connection.close("shutdown")
         for udp in self.udp:
             asyncio.get_running_loop().remove_reader(udp.socket)
             udp.socket.close()
@@ -438,6 +444,6 @@ def run(config: Config) -> int:
     try:
         uvloop.run(serve(config))
     except (JournalError, OSError, EmbeddedPostgresError) as error:
-        log.error("%s", error)
+        log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
         return 1
     return 0

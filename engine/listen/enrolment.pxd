@@ -30,7 +30,7 @@ cdef class Enrolment:
     cdef uint32_t supervision_ms     # of those that the configuration does not name
     cdef int64_t interval_ns         # between two enrolments
     cdef int64_t burst_ns
-    cdef int64_t due_ns              # when the next one is due
+    cdef int64_t due_ns              # a next one may come after this time
     cdef readonly uint64_t enrolled
     cdef readonly uint64_t quarantined
     cdef readonly uint64_t refused

@@ -1,6 +1,6 @@
 """Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known."""
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport INT64_MAX
+from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
@@ -24,9 +24,9 @@ cdef class Enrolment:
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit
         self.supervision_ms = supervision_ms
-        self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else INT64_MAX // 4
         self.burst_ns = BURST_SECONDS * 1_000_000_000
-        self.due_ns = 0
+        self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else 0
+        self.due_ns = INT64_MIN // 2 if rate > 0 else INT64_MAX
         self.realm_numbers = {"": 0}
         self.realm_of = <uint16_t*>calloc(LISTENERS_MAX, sizeof(uint16_t))
         self.registered = <Registered*>calloc(len(registered) + 1, sizeof(Registered))
@@ -95,7 +95,7 @@ cdef class Enrolment:
         if entry == NULL and self.policy == POLICY_ENROL:
             if self.due_ns < monotonic_ns - self.burst_ns:
                 self.due_ns = monotonic_ns - self.burst_ns
-            if self.due_ns > monotonic_ns or self.paths.count >= self.limit:
+            if self.due_ns >= monotonic_ns or self.paths.count >= self.limit:
                 admission.policy = POLICY_QUARANTINE
             else:
                 self.due_ns += self.interval_ns

@@ -5,13 +5,13 @@ rare: signals go to the intake, unknown accounts to enrolment, bad bytes to the 
 """
 from libc.string cimport memcpy, memset
 
-from codec.batch cimport NO_PATH, Text, batch_text
+from codec.batch cimport NO_PATH, Batch, batch_text
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
-                          PROTOCOL_COUNT)
+                          PROTOCOL_COUNT, ROW_ENROLMENT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
@@ -21,7 +21,7 @@ from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
 from engine.listen.refused import ANSWER_TEXT, REFUSAL_TEXT
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
 
-SHED_TEXT = ("signal", "held_reply", "heartbeat_reply", "connection")
+SHED_TEXT = ("signal", "held_reply", "reply", "connection")
 
 
 cdef class Receiver:
@@ -82,8 +82,10 @@ cdef class Receiver:
                 path.peer = arrival.peer
             if path.state == PATH_FAULT:
                 self.paths.note_return(number)
-            elif path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE:
-                # Its enrolment is on the way: nothing is answered before that is on the disk.
+            elif (path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
+                  and self.intake.offered > self.intake.durable):
+                # Its enrolment is on the way: nothing is answered before that is on the disk. When all is there and
+                # only the path table does not know it yet, nobody would release a reply that is held.
                 taken.ticket = self.intake.offered
         if taken.status == OK:
             self.answer(&frame, arrival, taken)
@@ -102,7 +104,7 @@ cdef class Receiver:
                      Taken* taken) noexcept nogil:
         """Count what is no frame or not welcome, keep it for the installer, and pass over it."""
         cdef const Format* format = format_of(data[0])
-        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer)
+        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer, arrival.received_ns)
         taken.protocol = format.protocol if format != NULL else 0
         taken.status = status
         taken.action = ACTION_NONE
@@ -110,7 +112,6 @@ cdef class Receiver:
             taken.size = 1 + find_start(data + 1, size - 1)
             self.counters.garbage_bytes += taken.size
         self.counters.rejected[taken.protocol][status] += 1
-        slot.received_ns = arrival.received_ns
         memcpy(slot.address, arrival.address, 16)
         slot.port = arrival.port
         slot.protocol = taken.protocol
@@ -124,9 +125,11 @@ cdef class Receiver:
         """Decide about a path that is unknown, or whose enrolment was lost; return its number or NO_PATH."""
         cdef uint32_t number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, key)
         cdef Admission admission
+        cdef bint refused
         cdef Mark mark = self.intake.mark()
         if not self.intake.has_room(URGENCY_NORMAL):
-            policy[0] = POLICY_QUARANTINE
+            refused = number == NO_PATH and self.enrolment.policy == POLICY_REFUSE and self.enrolment.find(key) == NULL
+            policy[0] = POLICY_REFUSE if refused else POLICY_QUARANTINE
             return number
         if number == NO_PATH:
             admission = self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms,
@@ -172,6 +175,22 @@ cdef class Receiver:
             return
         offered = self.intake.offer(mark)
         taken.ticket = offered.ticket
+
+    def enrol_again(self, Batch lost not None):
+        """Offer the enrolments of a batch that could not be journalled once more.
+
+        Rows of those paths may have come into the intake meanwhile; without this they would be journalled under numbers
+        that after a restart belong to others.
+        """
+        cdef uint32_t row, number
+        cdef Mark mark
+        for row in range(lost.columns.count):
+            number = lost.columns.path[row]
+            mark = self.intake.mark()
+            if (lost.columns.kind[row] == ROW_ENROLMENT and self.intake.has_room(URGENCY_NORMAL)
+                    and self.enrolment.push_row(self.intake.rows, number, lost.columns.received_ns[row])):
+                self.intake.offer(mark)
+                self.paths.set_state(number, PATH_PENDING)
 
     def counts(self):
         """Return what was counted, by label texts: frames, rejected, replies, shed and plain numbers."""

@@ -72,9 +72,11 @@ cdef class TcpListener:
         """Close the connections that wait for a ticket up to `failed`: an order cannot be kept over a missing reply."""
         cdef TcpConnection connection
         for connection in list(self.waiting):
-            if connection.marks[connection.marks_tail].ticket <= failed:
+            if connection.waits_for(failed):
                 self.counters.replies_withheld += connection.held_in
                 connection.close("not_durable")
+            elif connection.held_in == 0:
+                connection.release(0)  # it waited for room alone
 
     def sweep(self):
         """Close connections that are idle, or whose frame does not end. Called about once a second."""
@@ -84,7 +86,7 @@ cdef class TcpListener:
             if connection.began_ns and now_ns - connection.began_ns > self.limits.frame_ns:
                 self.counters.rejected[0][<int>REFUSED_FRAME_TIMEOUT] += 1
                 connection.close("frame_timeout")
-            elif now_ns - connection.read_ns > self.limits.idle_ns:
+            elif connection.held_in == 0 and now_ns - connection.read_ns > self.limits.idle_ns:
                 connection.close("idle")
 
     def drain(self):
@@ -183,15 +185,18 @@ cdef class TcpConnection:
         self.run(self.carry_size + size)
 
     def eof_received(self):
-        return False
+        # A peer that has said all it will say still waits for what is held; then the connection ends.
+        self.peer_done = True
+        return self.held_in > 0
 
     def pause_writing(self):
         self.paused_for_writing = True
-        self.transport.pause_reading()
+        if self.transport is not None:
+            self.transport.pause_reading()
 
     def resume_writing(self):
         self.paused_for_writing = False
-        if not self.paused_for_replies:
+        if not self.paused_for_replies and self.transport is not None:
             self.transport.resume_reading()
 
     def connection_lost(self, error):
@@ -214,7 +219,7 @@ cdef class TcpConnection:
             self.owner.counters.rejected[0][<int>REFUSED_GARBAGE_LIMIT] += 1
             self.close("garbage")
             return 0
-        if at or not self.carry_size:
+        if at or self.began_ns == 0:
             self.began_ns = self.read_ns
         if at == size or how == PASS_HELD:
             self.began_ns = 0
@@ -222,6 +227,7 @@ cdef class TcpConnection:
         if how == PASS_HELD and not self.paused_for_replies:
             self.paused_for_replies = True
             self.transport.pause_reading()
+            self.owner.waiting[self] = None  # also without a reply of its own: it waits for room
         self.owner.on_rows()
         return 0
 
@@ -241,8 +247,9 @@ cdef class TcpConnection:
                 break
             self.owner.remember_reply(self, &taken, now_ns)
         if self.owner.out_size:
-            self.transport.write(PyBytes_FromStringAndSize(<char*>self.owner.out, self.owner.out_size))
-            self.owner.out_size = 0
+            replies = PyBytes_FromStringAndSize(<char*>self.owner.out, self.owner.out_size)
+            self.owner.out_size = 0  # first: `out` is everybody's
+            self.transport.write(replies)
         return how
 
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1:
@@ -296,11 +303,19 @@ cdef class TcpConnection:
             del self.held_bytes[:size]
         if self.marks_tail == self.marks_head:
             self.owner.waiting.pop(self, None)
-            if self.owner.draining:
-                self.close("shutdown")
+            if self.owner.draining or self.peer_done and self.carry_size == 0:
+                self.close("peer" if self.peer_done else "shutdown")
                 return
         if self.paused_for_replies:
             self.read_on()
+
+    cdef bint waits_for(self, uint64_t ticket) noexcept:
+        """Tell whether a held reply waits for a ticket up to this; a repeated frame's may stand behind later ones."""
+        cdef uint32_t slots = self.owner.limits.held_per_connection_max, at
+        for at in range(self.marks_tail, self.marks_head):
+            if 0 < self.marks[at % slots].ticket <= ticket:
+                return True
+        return False
 
     def read_on(self):
         """Take the frames that were kept, then let the loop read again."""
