@@ -240,6 +240,27 @@ cdef class PathTable:
             raise IndexError(number)
         return self.path[number].key.account_size != 0 and self.paths_of(self.transmitter_text(number))[0] == number
 
+    def scan(self, uint32_t start, state, uint32_t limit):
+        cdef uint32_t number, other
+        cdef bint wanted
+        cdef uint32_t mask = 0
+        for value, text in PATH_STATE_TEXT.items():
+            mask |= <uint32_t>(state is None or text == state) << <int>value
+        found = []
+        for number in range(start, self.count):
+            if self.path[number].key.account_size == 0:
+                continue
+            other = number
+            wanted = False
+            while other != NO_PATH and not wanted:
+                wanted = mask >> self.path[other].state & 1
+                other = self.sibling[other]
+            if wanted and self.is_first(number):
+                found.append(number)
+                if len(found) == limit:
+                    break
+        return found
+
     def show(self, uint32_t number):
         if number >= self.count:
             raise IndexError(number)

@@ -301,6 +301,8 @@ class Pipeline:
         self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
         self.admit.fail(ticket)
         self.paths.retract(sealed)
+        if len(self.admit):
+            self.receiver.enrol_again(sealed)
         for listener in self.listeners():
             listener.withhold(ticket)
         outcome = Outcome.view(self.filter.show(sealed))

@@ -72,22 +72,19 @@ class View:
         return self._transmitter(numbers) if numbers else None
 
     def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
-        """Return transmitters in the order in which they were enrolled; `key` of the last is the next `after`."""
+        """Return transmitters in the order in which they were enrolled; `key` of the last is the next `after`.
+
+        A state is wanted of any of a transmitter's paths.
+        """
         paths = self._engine.paths
         start = 0
         if question.after is not None:
             known = paths.paths_of(question.after)
             start = known[0] + 1 if known else len(paths)
-        found: list[Json] = []
-        for number in range(start, len(paths)):
-            if not paths.is_first(number):
-                continue
-            entry = self._transmitter(paths.paths_of(paths.transmitter_text(number)))
-            if question.state in (None, entry["state"]) and not question.area:
-                found.append(entry)
-                if len(found) == question.limit:
-                    break
-        return found
+        if question.area:
+            return []  # no transmitter has an area before there is a registry
+        return [self._transmitter(paths.paths_of(paths.transmitter_text(number)))
+                for number in paths.scan(start, question.state, question.limit)]
 
     def _transmitter(self, numbers: Sequence[int]) -> Json:
         shown = [self._engine.paths.show(number) for number in numbers]
@@ -103,7 +100,7 @@ class View:
     async def signals(self, question: SignalQuestion) -> Sequence[Json]:
         try:
             rows = await self._engine.queries.signals(question.limit, question.before, question.account,
-                                                      question.signal_class)
+                                                      question.signal_class, question.protocol, question.realm)
         except DatabaseAway as error:
             raise Away(str(error)) from None
         for row in rows:

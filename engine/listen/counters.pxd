@@ -14,7 +14,7 @@ cdef enum Refusal:                  # refused for a reason that no codec knows; 
 cdef enum Shed:
     SHED_SIGNAL = 0                  # no room in the intake; no reply, the transmitter sends again
     SHED_HELD_REPLY = 1              # no room to hold its reply; likewise
-    SHED_HEARTBEAT_REPLY = 2         # the socket did not take it
+    SHED_REPLY = 2         # the socket did not take it
     SHED_CONNECTION = 3              # too many connections
     SHED_COUNT = 4
 

@@ -5,13 +5,13 @@ rare: signals go to the intake, unknown accounts to enrolment, bad bytes to the 
 """
 from libc.string cimport memcpy, memset
 
-from codec.batch cimport NO_PATH, Text, batch_text
+from codec.batch cimport NO_PATH, Batch, batch_text
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
-                          PROTOCOL_COUNT)
+                          PROTOCOL_COUNT, ROW_ENROLMENT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
@@ -21,7 +21,7 @@ from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
 from engine.listen.refused import ANSWER_TEXT, REFUSAL_TEXT
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
 
-SHED_TEXT = ("signal", "held_reply", "heartbeat_reply", "connection")
+SHED_TEXT = ("signal", "held_reply", "reply", "connection")
 
 
 cdef class Receiver:
@@ -175,6 +175,22 @@ cdef class Receiver:
             return
         offered = self.intake.offer(mark)
         taken.ticket = offered.ticket
+
+    def enrol_again(self, Batch lost not None):
+        """Offer the enrolments of a batch that could not be journalled once more.
+
+        Rows of those paths may have come into the intake meanwhile; without this they would be journalled under numbers
+        that after a restart belong to others.
+        """
+        cdef uint32_t row, number
+        cdef Mark mark
+        for row in range(lost.columns.count):
+            number = lost.columns.path[row]
+            mark = self.intake.mark()
+            if (lost.columns.kind[row] == ROW_ENROLMENT and self.intake.has_room(URGENCY_NORMAL)
+                    and self.enrolment.push_row(self.intake.rows, number, lost.columns.received_ns[row])):
+                self.intake.offer(mark)
+                self.paths.set_state(number, PATH_PENDING)
 
     def counts(self):
         """Return what was counted, by label texts: frames, rejected, replies, shed and plain numbers."""

@@ -71,6 +71,7 @@ cdef class TcpConnection:
     cdef bytearray held_bytes        # of the marked replies, in order
     cdef bint paused_for_replies     # held replies stop the reading
     cdef bint paused_for_writing     # the peer does not take its replies
+    cdef bint peer_done              # it closed its sending side
 
     cdef Pass advance(self, uint32_t size, uint32_t* at) except *
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1

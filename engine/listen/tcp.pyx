@@ -86,7 +86,7 @@ cdef class TcpListener:
             if connection.began_ns and now_ns - connection.began_ns > self.limits.frame_ns:
                 self.counters.rejected[0][<int>REFUSED_FRAME_TIMEOUT] += 1
                 connection.close("frame_timeout")
-            elif now_ns - connection.read_ns > self.limits.idle_ns:
+            elif connection.held_in == 0 and now_ns - connection.read_ns > self.limits.idle_ns:
                 connection.close("idle")
 
     def drain(self):
@@ -185,7 +185,9 @@ cdef class TcpConnection:
         self.run(self.carry_size + size)
 
     def eof_received(self):
-        return False
+        # A peer that has said all it will say still waits for what is held; then the connection ends.
+        self.peer_done = True
+        return self.held_in > 0
 
     def pause_writing(self):
         self.paused_for_writing = True
@@ -301,14 +303,14 @@ cdef class TcpConnection:
             del self.held_bytes[:size]
         if self.marks_tail == self.marks_head:
             self.owner.waiting.pop(self, None)
-            if self.owner.draining:
-                self.close("shutdown")
+            if self.owner.draining or self.peer_done and self.carry_size == 0:
+                self.close("peer" if self.peer_done else "shutdown")
                 return
         if self.paused_for_replies:
             self.read_on()
 
     cdef bint waits_for(self, uint64_t ticket) noexcept:
-        """Tell whether a held reply waits for a ticket up to this one; a repeated frame's may stand behind later ones."""
+        """Tell whether a held reply waits for a ticket up to this; a repeated frame's may stand behind later ones."""
         cdef uint32_t slots = self.owner.limits.held_per_connection_max, at
         for at in range(self.marks_tail, self.marks_head):
             if 0 < self.marks[at % slots].ticket <= ticket:

@@ -14,7 +14,7 @@ from codec.status cimport BAD_LENGTH
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport note_peer
-from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY
+from engine.listen.counters cimport SHED_REPLY, SHED_HELD_REPLY
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
 from engine.listen.sockets cimport MSG_DONTWAIT, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in6
 from engine.memory cimport memory_release, memory_reserve
@@ -24,7 +24,21 @@ MEMINFO_DROPS = 8                # place of the drop count in what SO_MEMINFO re
 IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 
 cdef enum:
+    IPPROTO_IP = 0
     REPLIES = 256                # replies of one round; a datagram may hold several frames
+
+
+cdef inline void leave_interface_open(uint8_t* control, size_t size) noexcept nogil:
+    """Keep the address that was called and forget the interface: the way back may be another one.
+
+    control  one cmsghdr of 16 bytes with an in_pktinfo, which begins with the interface; IPv6's keeps it, because a
+             link-local address means nothing without
+    """
+    cdef int level = 0
+    if size >= 20:
+        memcpy(&level, control + 8, 4)
+        if level == IPPROTO_IP:
+            memset(control + 16, 0, 4)
 
 
 cdef class UdpListener:
@@ -161,6 +175,8 @@ cdef class UdpListener:
         cdef const uint8_t* data = self.buffers + index * DATAGRAM_BYTES_MAX
         cdef uint32_t size = self.received[index].msg_len, at = 0
         self.counters.bytes += size
+        if self.from_called_address:
+            leave_interface_open(self.controls + index * CONTROL_BYTES, self.received[index].msg_hdr.msg_controllen)
         note_peer(arrival, &self.peers[index])
         while at < size:
             self.receiver.take(data + at, size - at, arrival, taken)
@@ -227,12 +243,12 @@ cdef class UdpListener:
                 break
             elif errno != EINTR:
                 # This peer cannot be reached (its network is gone, its port closed); the others can.
-                self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += 1
+                self.counters.shed[<int>SHED_REPLY] += 1
                 self.reply_answer[sent] = 0
                 sent += 1
         for i in range(sent):
             self.counters.replies[self.reply_protocol[i]][self.reply_answer[i]] += 1
-        self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += count - sent
+        self.counters.shed[<int>SHED_REPLY] += count - sent
         return sent
 
     cdef void send_replies(self) noexcept nogil:

@@ -41,12 +41,18 @@ class PathKeeper:
                 await self.end_quarter()
 
     async def write_changes(self) -> None:
-        """Write the paths whose state changed, and the part of all paths whose turn it is."""
+        """Write the paths whose state changed, and the part of all paths whose turn it is; later, while it is away."""
+        if not self._store.counters.up:
+            return
         rounds = max(1, self._settings.last_seen_every_ns // SECOND_NS)
-        self._changes.gather(len(self._paths) // rounds + 1, self._clock.wall_ns() // 1_000_000)
-        if self._changes.rows and not await self._store.write_paths(self._changes):
-            self._changes.failed()
-        self._changes.clear()
+        more = True
+        while more:
+            more = self._changes.gather(len(self._paths) // rounds + 1, self._clock.wall_ns() // 1_000_000)
+            if self._changes.rows and not await self._store.write_paths(self._changes):
+                self._changes.failed()
+                more = False
+            self._changes.clear()
+            await asyncio.sleep(0)
 
     async def write_heartbeats(self) -> None:
         """Write the heartbeats that wait; while the database is away they wait, and beyond the ring they are shed."""

@@ -3,7 +3,7 @@ from libc.string cimport memset
 
 from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
-from engine.intake cimport Mark
+from engine.intake cimport URGENCY_NORMAL, Mark
 from engine.paths cimport PATH_FAULT, PATH_RETURNED, PATH_TEXT_BYTES_MAX, PATH_UP, Path, PathText
 
 cdef const char* NATIVE = b"line_fault"
@@ -95,7 +95,7 @@ cdef class Supervisor:
         cdef Mark mark = self.intake.mark()
         cdef PathText text
         cdef Row row
-        if (self.intake.rows.count >= self.intake.rows.rows_max // 2
+        if (not self.intake.has_room(URGENCY_NORMAL) or self.intake.rows.count >= self.intake.rows.rows_max // 2
                 or self.intake.rows.arena_used >= self.intake.rows.arena_max // 2
                 or not batch_has_room(self.intake.rows, 1, PATH_TEXT_BYTES_MAX + NATIVE_SIZE)):
             return False

@@ -128,7 +128,7 @@ def test_the_rate_is_a_bucket_of_one_second():
     world, connection, _ = line(rate=10)
     sequence = iter(range(10_000))
     enrolled = []
-    for step in range(31):
+    for _step in range(31):
         for _ in range(20):
             receive(connection, heartbeat(f"{next(sequence):05d}"))
         enrolled.append(world.enrolment.enrolled)

@@ -93,7 +93,7 @@ def test_every_count_has_a_label(line):
     assert ("dc09", "heartbeat") in counts["frames"]
     assert ("unknown", "start") in counts["rejected"]
     assert ("dc09", "accept") in counts["replies"]
-    assert set(counts["shed"]) == {"signal", "held_reply", "heartbeat_reply", "connection"}
+    assert set(counts["shed"]) == {"signal", "held_reply", "reply", "connection"}
     assert counts["connections_accepted"] == 1
 
 

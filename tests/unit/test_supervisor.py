@@ -112,3 +112,15 @@ def test_restarts_every_minute_do_not_hide_a_dead_transmitter():
         rows += world.rows
         saved, start_ms = b"".join(world.paths.save()), world.listening.listening_ms
     assert len(rows) == 1
+
+
+def test_line_faults_stay_out_while_the_journal_keeps_its_space_for_fire():
+    world = World(50)
+    world.run(80)
+    world.intake.urgency_min = 2
+    world.run(100)
+    assert world.rows == []
+    assert world.paths.states_in()["fault"] == 0
+    world.intake.urgency_min = 0
+    world.run(1)
+    assert sorted(path for path, *_ in world.rows) == list(range(50))

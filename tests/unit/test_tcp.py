@@ -192,7 +192,7 @@ def test_a_failed_append_closes_who_waited_for_it_and_nobody_else():
 
 def test_a_repetition_behind_a_later_reply_is_not_acknowledged_after_a_failed_append():
     world, tcp = world_of()
-    (one, first), (two, second) = connect(tcp), connect(tcp)
+    (one, _first), (two, second) = connect(tcp), connect(tcp)
     receive(one, alarm("0001"))
     sealed = world.seal()
     receive(two, alarm("0002") + alarm("0001"))
@@ -316,7 +316,7 @@ def test_a_cut_frame_that_was_kept_behind_held_replies_is_timed_out():
 
 def test_an_idle_connection_is_closed():
     world, tcp = world_of(idle_ns=60 * SECOND)
-    (one, first), (two, second) = connect(tcp), connect(tcp)
+    (_one, first), (two, second) = connect(tcp), connect(tcp)
     world.clock.advance(50 * SECOND)
     receive(two, heartbeat("0001"))
     world.clock.advance(11 * SECOND)
@@ -326,7 +326,7 @@ def test_an_idle_connection_is_closed():
 
 def test_too_many_connections():
     world, tcp = world_of(connections_max=2)
-    (one, _), (two, _), (three, third) = connect(tcp), connect(tcp), connect(tcp)
+    (one, _), (_two, _), (three, third) = connect(tcp), connect(tcp), connect(tcp)
     assert third.aborted
     assert (len(tcp.connections), world.count("shed", "connection"), tcp.closed) == (2, 1, {"too_many": 1})
     three.connection_lost(None)
@@ -351,7 +351,7 @@ def test_a_peer_that_goes_takes_its_held_replies_along():
 
 def test_draining_answers_what_is_durable_and_takes_nothing_more():
     world, tcp = world_of()
-    (one, first), (two, second) = connect(tcp), connect(tcp)
+    (one, first), (_two, second) = connect(tcp), connect(tcp)
     receive(one, alarm("0001"))
     tcp.drain()
     assert (first.closed, second.closed) == (False, True)
@@ -408,7 +408,8 @@ def test_on_rows_is_called_after_each_read():
 def test_on_a_real_socket_under_uvloop():
     async def talk():
         loop = asyncio.get_running_loop()
-        world, tcp = world_of()
+        rows = asyncio.Event()
+        world, tcp = world_of(on_rows=rows.set)
         server = await loop.create_server(tcp.connection, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         frames = [alarm(ACCOUNTS[number % 8], number + 1) for number in range(300)]
@@ -416,8 +417,9 @@ def test_on_a_real_socket_under_uvloop():
         expected = b"".join(map(accepted, frames))
         found = b""
         while len(found) < len(expected):
-            while not tcp.held_in:
-                await asyncio.sleep(0)
+            if not tcp.held_in:
+                await rows.wait()
+            rows.clear()
             world.journal()
             found += await reader.read(65536)
         assert found == expected
