@@ -62,7 +62,7 @@ from engine.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
 from engine.store.settings import StoreSettings
-from engine.store.writer import Store
+from engine.store.writer import Store, expect_lost_copies
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
 from engine.supervise.wheel import Wheel
@@ -431,6 +431,7 @@ async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT, and say when it is ready."""
     pipeline = Pipeline(config, Clock())
     loop = asyncio.get_running_loop()
+    expect_lost_copies(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, pipeline.stop)
     try:
