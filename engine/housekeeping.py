@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class House:
         self._engine = engine
 
     async def run(self) -> None:
-        """Once a second: sweep connections, look at the journal's room, trim, and take snapshots when they are due."""
+        """Once a second: sweep connections, look at the journal's room, and do what is due."""
         engine = self._engine
         snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
         retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
@@ -42,20 +43,28 @@ class House:
             for tcp in engine.tcp:
                 tcp.sweep()
             engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
-            try:
-                if engine.outcomes_trouble:
-                    await self.make_outcomes_again()
-                await self.commit_stored()
-                if engine.clock.monotonic_ns() >= retention_due_ns:
-                    retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
-                    await self.drop_old_days()
-                if engine.clock.monotonic_ns() >= snapshot_due_ns:
-                    snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
-                    await self.take_snapshot()
-                await engine.journal.trim()
-                await engine.outcomes.trim(min(engine.journal.deletable(), engine.journal.first - 1))
-            except JournalError as error:
-                log.error("housekeeping failed", extra={"why": str(error)})
+            await self.attempt(self.commit_stored)
+            await self.attempt(engine.journal.trim)
+            await self.attempt(self.trim_outcomes)
+            if engine.outcomes_trouble:
+                await self.attempt(self.make_outcomes_again)
+            if engine.clock.monotonic_ns() >= snapshot_due_ns:
+                snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
+                await self.attempt(self.take_snapshot)
+            if engine.clock.monotonic_ns() >= retention_due_ns:
+                retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
+                await self.drop_old_days()
+
+    async def attempt(self, step: Callable[[], Awaitable[object]]) -> None:
+        """Do one step; a disk that refuses stops no other: on a full one, trimming is what makes room."""
+        try:
+            await step()
+        except JournalError as error:
+            log.error("housekeeping failed", extra={"step": step.__name__, "why": str(error)})
+
+    async def trim_outcomes(self) -> None:
+        engine = self._engine
+        await engine.outcomes.trim(min(engine.journal.deletable(), engine.journal.first - 1))
 
     async def commit_stored(self) -> None:
         engine = self._engine
