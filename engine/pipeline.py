@@ -214,14 +214,14 @@ class Pipeline:
             self.bound.append((listener, tcp_socket.getsockname()[:2]))
         self.http = await self.operate.start(config.http.host, config.http.port)
 
-    def registered(self) -> list[tuple[int, str, str, int]]:
+    def registered(self) -> list[tuple[int, str, str, int, bytes]]:
         """Return the transmitters that the configuration names, as Enrolment takes them."""
         found = []
         for transmitter in self.config.transmitters:
             protocol, _, rest = transmitter.account.partition(":")
             account, _, realm = rest.partition("@")
             supervision_ns = transmitter.supervision_ns or self.config.supervision.default_ns
-            found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS))
+            found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key))
             for number in self.paths.paths_of(transmitter.account):
                 self.paths.supervise(number, supervision_ns // MS)
         return found

@@ -1,6 +1,7 @@
 # Enrolment: what to do with an account that is not in the path table.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from codec.aes cimport AesKey
 from codec.batch cimport Columns
 from engine.index cimport Index
 from engine.paths cimport PathKey, PathTable
@@ -14,6 +15,7 @@ cdef enum Policy:
 cdef struct Registered:              # a transmitter that the configuration names
     PathKey  key                     # account and protocol; listener = realm number, the rest zero
     uint32_t supervision_ms
+    AesKey   aes                     # rounds 0: no key, its frames come in clear
 
 cdef struct Admission:
     uint32_t path                    # NO_PATH unless enrolled
@@ -37,7 +39,8 @@ cdef class Enrolment:
     cdef readonly uint64_t refused
 
     cdef int realm_number(self, str realm) except -1
-    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms) except -1
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms,
+                      bytes key) except -1
     cdef const Registered* find(self, const PathKey* key) noexcept nogil
     cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
                          int64_t seen_ms) noexcept nogil

@@ -5,6 +5,7 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
+from codec.aes cimport aes_key_set
 from codec.batch cimport NO_PATH, TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.words cimport ROW_ENROLMENT
@@ -22,7 +23,7 @@ cdef enum:
 cdef class Enrolment:
     def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
                   uint32_t supervision_ms, list registered not None):
-        """Prepare the rules. `registered` is [(protocol number, account, realm, supervision ms)]."""
+        """Prepare the rules. `registered` is [(protocol number, account, realm, supervision ms, key or b"")]."""
         self.paths = paths
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit
@@ -36,8 +37,8 @@ cdef class Enrolment:
         index_create(&self.by_name, len(registered))
         if self.realm_of == NULL or self.registered == NULL:
             raise MemoryError()
-        for protocol, account, realm, supervision in registered:
-            self.register(protocol, account, realm, supervision)
+        for protocol, account, realm, supervision, key in registered:
+            self.register(protocol, account, realm, supervision, key)
 
     def __dealloc__(self):
         free(self.realm_of)
@@ -47,7 +48,7 @@ cdef class Enrolment:
     cdef int realm_number(self, str realm) except -1:
         return self.realm_numbers.setdefault(realm, len(self.realm_numbers))
 
-    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms) except -1:
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms, bytes key) except -1:
         cdef Registered* entry = &self.registered[self.registered_count]
         raw = account.upper().encode("ascii")
         if len(raw) > ACCOUNT_BYTES_MAX:
@@ -57,6 +58,8 @@ cdef class Enrolment:
         entry.key.protocol = protocol
         entry.key.listener = self.realm_number(realm)
         entry.supervision_ms = supervision_ms
+        if key and not aes_key_set(&entry.aes, <const uint8_t*>PyBytes_AS_STRING(key), len(key)):
+            raise ValueError(f"the key of account {account!r} has {len(key)} bytes; allowed are 16, 24 or 32")
         index_put(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&entry.key, sizeof(PathKey)),
                   self.registered_count)
         self.registered_count += 1

@@ -1,7 +1,7 @@
 # The receiver: one frame in, what to do about it out. UDP and TCP share it; neither knows what a frame is.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from codec.frame cimport Frame
+from codec.frame cimport Frame, Profile
 from codec.limits cimport REPLY_BYTES_MAX
 from codec.status cimport Status
 from engine.heartbeats cimport HeartbeatLog
@@ -47,12 +47,15 @@ cdef class Receiver:
     cdef Intake intake
     cdef RefusedFrames refused
     cdef HeartbeatLog heartbeats
+    cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting
     cdef Counters counters
 
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
-    cdef void refuse(self, const uint8_t* data, uint32_t size, const Arrival* arrival, int status,
+    cdef void refuse(self, const uint8_t* data, uint32_t size, bint whole, const Arrival* arrival, int status,
                      Taken* taken) noexcept nogil
+    cdef Profile profile_of(self, const PathKey* key) noexcept nogil
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil
-    cdef void journal(self, Frame* frame, uint32_t path, bint quarantined, const Arrival* arrival,
-                      Taken* taken) noexcept nogil
-    cdef void answer(self, const Frame* frame, const Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void journal(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
+                      const Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void answer(self, const Frame* frame, const Profile* profile, const Arrival* arrival,
+                     Taken* taken) noexcept nogil

@@ -3,20 +3,22 @@
 A heartbeat of a known path touches it and is answered; that is the fast path and comes first. Everything else is
 rare: signals go to the intake, unknown accounts to enrolment, bad bytes to the refused frames.
 """
+import os
+
 from libc.string cimport memcpy, memset
 
 from codec.batch cimport NO_PATH, batch_text
 from codec.formats cimport find_start, format_of, split
-from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile
+from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
 from codec.limits cimport FRAME_BYTES_MAX
-from codec.status cimport BAD_START, BATCH_FULL, NEED_DATA, OK
+from codec.status cimport BAD_CRYPTO, BAD_START, BAD_TIME, BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
                           PROTOCOL_COUNT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT, SHED_ENROLMENT, SHED_SIGNAL)
-from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission
+from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered
 from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
 from engine.listen.refused import ANSWER_TEXT, REFUSAL_TEXT
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
@@ -32,6 +34,7 @@ cdef class Receiver:
         self.intake = intake
         self.refused = refused
         self.heartbeats = heartbeats
+        self.entropy = int.from_bytes(os.urandom(8), "little")
         memset(&self.counters, 0, sizeof(Counters))
 
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil:
@@ -41,6 +44,7 @@ cdef class Receiver:
         cdef Path* path
         cdef uint32_t number
         cdef Admission admission
+        cdef Profile profile
         cdef Status status = split(data, size, &frame)
         taken.action = ACTION_NONE
         taken.status = status
@@ -51,28 +55,34 @@ cdef class Receiver:
             taken.size = 0
             return
         if status != OK:
-            self.refuse(data, size, arrival, status, taken)
+            self.refuse(data, size, False, arrival, status, taken)
             return
         admission.policy = POLICY_ENROL
         taken.size = frame.size
         taken.protocol = frame.protocol
         if arrival.protocol != PROTOCOL_ANY and arrival.protocol != frame.protocol:
-            self.refuse(data, size, arrival, BAD_START, taken)
+            self.refuse(data, frame.size, True, arrival, BAD_START, taken)
             return
         if frame.kind == FRAME_REPLY:
             self.counters.frames[frame.protocol][<int>FRAME_REPLY] += 1
             taken.kind = FRAME_REPLY
             return
         path_key_of(&frame, arrival.listener, &key)
+        if frame.encrypted:
+            profile = self.profile_of(&key)
+            if profile.key == NULL:
+                self.refuse(data, frame.size, True, arrival, BAD_CRYPTO, taken)
+                return
         number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
         if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
             admission = self.meet(&key, arrival)
             number = admission.path
             if admission.policy == POLICY_REFUSE:
-                self.refuse(data, frame.size, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
+                self.refuse(data, frame.size, True, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
                 return
         if frame.kind != FRAME_HEARTBEAT:
-            self.journal(&frame, number, admission.policy != POLICY_ENROL, arrival, taken)
+            self.journal(&frame, &profile if frame.encrypted else NULL, number, admission.policy != POLICY_ENROL,
+                         arrival, taken)
             if taken.status != OK and taken.status != BATCH_FULL:
                 return
         if admission.policy == POLICY_LATER and frame.kind == FRAME_HEARTBEAT:
@@ -80,7 +90,7 @@ cdef class Receiver:
             taken.status = BATCH_FULL
         taken.kind = frame.kind
         self.counters.frames[frame.protocol][frame.kind] += 1
-        if number != NO_PATH:
+        if number != NO_PATH and frame.answer != ANSWER_REFUSE:  # a late frame may be a replay: it proves no life
             path = &self.paths.path[number]
             path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
             if frame.kind == FRAME_HEARTBEAT:
@@ -96,27 +106,32 @@ cdef class Receiver:
                 # only the path table does not know it yet, nobody would release a reply that is held.
                 taken.ticket = self.intake.offered
         if taken.status == OK:
-            self.answer(&frame, arrival, taken)
+            self.answer(&frame, &profile if frame.encrypted else NULL, arrival, taken)
 
-    cdef void answer(self, const Frame* frame, const Arrival* arrival, Taken* taken) noexcept nogil:
+    cdef void answer(self, const Frame* frame, const Profile* profile, const Arrival* arrival,
+                     Taken* taken) noexcept nogil:
         """Encode the reply that the frame asks for, and say when it may leave."""
         taken.answer = frame.answer
         if frame.answer == ANSWER_NONE:
             return
-        taken.reply_size = format_of(frame.start[0]).encode(frame, NULL, <Answer>frame.answer, arrival.received_ns,
+        taken.reply_size = format_of(frame.start[0]).encode(frame, profile, <Answer>frame.answer, arrival.received_ns,
                                                             taken.reply)
         if taken.reply_size:
             taken.action = ACTION_REPLY if taken.ticket == TICKET_DURABLE else ACTION_HOLD
 
-    cdef void refuse(self, const uint8_t* data, uint32_t size, const Arrival* arrival, int status,
+    cdef void refuse(self, const uint8_t* data, uint32_t size, bint whole, const Arrival* arrival, int status,
                      Taken* taken) noexcept nogil:
-        """Count what is no frame or not welcome, keep it for the installer, and pass over it."""
+        """Count what is no frame or not welcome, keep it for the installer, and pass over it.
+
+        whole  data[:size] is a frame that ends where it says; else one byte is passed over, and what begins no frame
+        """
         cdef const Format* format = format_of(data[0])
         cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer, arrival.received_ns)
         taken.protocol = format.protocol if format != NULL else 0
         taken.status = status
         taken.action = ACTION_NONE
-        if status != REFUSED_UNKNOWN_ACCOUNT:
+        taken.size = size
+        if not whole:
             taken.size = 1 + find_start(data + 1, size - 1)
             self.counters.garbage_bytes += taken.size
         self.counters.rejected[taken.protocol][status] += 1
@@ -127,6 +142,16 @@ cdef class Receiver:
         slot.answer = ANSWER_NONE
         slot.size = taken.size
         memcpy(slot.bytes, data, min(taken.size, <uint32_t>REFUSED_BYTES_MAX))
+
+    cdef Profile profile_of(self, const PathKey* key) noexcept nogil:
+        """Return what is known of the transmitter that an encrypted frame names; without a key for unknown ones."""
+        cdef const Registered* entry = self.enrolment.find(key)
+        cdef Profile profile = default_profile()
+        if entry != NULL and entry.aes.rounds:
+            profile.key = &entry.aes
+        self.entropy += 1
+        profile.entropy = self.entropy
+        return profile
 
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil:
         """Decide about a path that is unknown, or whose enrolment was lost.
@@ -153,8 +178,8 @@ cdef class Receiver:
             self.paths.set_state(admission.path, PATH_PENDING)
         return admission
 
-    cdef void journal(self, Frame* frame, uint32_t path, bint quarantined, const Arrival* arrival,
-                      Taken* taken) noexcept nogil:
+    cdef void journal(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
+                      const Arrival* arrival, Taken* taken) noexcept nogil:
         """Decode a frame's signals into the intake. Without room nothing of it stays, and it gets no reply."""
         cdef Mark mark = self.intake.mark()
         cdef Offered offered
@@ -168,14 +193,16 @@ cdef class Receiver:
         origin.realm.at = origin.realm.size = 0
         if realm_size and self.intake.rows.arena_max - self.intake.rows.arena_used > realm_size:
             origin.realm = batch_text(self.intake.rows, <const uint8_t*>realm, realm_size)
-        status = format_of(frame.start[0]).decode(frame, NULL, &origin, self.intake.rows)
+        status = format_of(frame.start[0]).decode(frame, profile, &origin, self.intake.rows)
         taken.status = status
         if status != OK:
             self.intake.withdraw(mark)
             if status == BATCH_FULL:
                 self.counters.shed[<int>SHED_SIGNAL] += 1
             else:
-                self.refuse(frame.start, frame.size, arrival, status, taken)
+                self.refuse(frame.start, frame.size, True, arrival, status, taken)
+                if status == BAD_TIME:
+                    self.answer(frame, profile, arrival, taken)  # it learns our time and comes again
             return
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)

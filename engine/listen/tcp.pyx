@@ -13,12 +13,11 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from codec.limits cimport REPLY_BYTES_MAX
-from codec.status cimport BATCH_FULL, OK
+from codec.status cimport BAD_FIELD, BAD_START
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
-from engine.listen.counters cimport (REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, REFUSED_UNKNOWN_ACCOUNT,
-                                     SHED_CONNECTION)
+from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 
 WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
@@ -125,7 +124,7 @@ cdef class TcpListener:
                 break
             self.counters.bytes += taken.size
             at[0] += taken.size
-            if taken.status != OK and taken.status != BATCH_FULL and taken.status != REFUSED_UNKNOWN_ACCOUNT:
+            if BAD_START <= taken.status <= BAD_FIELD:
                 connection.garbage_bytes += taken.size
                 if connection.garbage_bytes > self.limits.garbage_bytes_max:
                     how = PASS_GARBAGE

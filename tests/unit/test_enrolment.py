@@ -103,7 +103,7 @@ def test_refuse_gives_no_reply_and_no_row():
 
 @pytest.mark.parametrize("urgency_min", [0, 2])
 def test_refuse_holds_also_while_the_intake_has_no_room(urgency_min):
-    world, connection, wire = line(policy="refuse", registered=[(1, "0009", "", 0)])
+    world, connection, wire = line(policy="refuse", registered=[(1, "0009", "", 0, b"")])
     world.admit.urgency_min = 2
     receive(connection, heartbeat("0001") + alarm("0001"))
     assert (wire.written, len(world.admit)) == (b"", 0)
@@ -143,7 +143,7 @@ def test_the_rate_is_a_bucket_of_one_second():
 
 
 def test_a_rate_of_nought_enrols_nobody_but_those_in_the_configuration():
-    world, connection, _ = line(rate=0, registered=[(1, "0009", "", 5000)])
+    world, connection, _ = line(rate=0, registered=[(1, "0009", "", 5000, b"")])
     for _ in range(3):
         receive(connection, heartbeat("0001") + heartbeat("0009"))
         world.journal()
@@ -161,7 +161,7 @@ def test_a_rate_below_one_a_second():
 
 
 def test_the_limit_is_kept_but_not_for_those_in_the_configuration():
-    world, connection, wire = line(limit=2, registered=[(1, "0009", "", 5000)])
+    world, connection, wire = line(limit=2, registered=[(1, "0009", "", 5000, b"")])
     for account in ("0001", "0002", "0003", "0009"):
         receive(connection, heartbeat(account))
     world.journal()
@@ -180,7 +180,7 @@ def test_a_full_table_quarantines():
 
 def test_transmitters_of_the_configuration_have_their_time_and_their_realm():
     world, connection, _ = line(policy="refuse", realm="north", registered=[
-        (1, "ab12", "north", 30_000), (1, "CD34", "", 40_000), (1, "EF56", "south", 50_000)])
+        (1, "ab12", "north", 30_000, b""), (1, "CD34", "", 40_000, b""), (1, "EF56", "south", 50_000, b"")])
     for account in ("AB12", "CD34", "EF56"):
         receive(connection, heartbeat(account))
     world.journal()
@@ -192,7 +192,7 @@ def test_transmitters_of_the_configuration_have_their_time_and_their_realm():
 
 
 def test_two_listeners_of_one_realm_know_the_same_transmitters():
-    world = World(policy="refuse", registered=[(1, "0001", "", 7000)])
+    world = World(policy="refuse", registered=[(1, "0001", "", 7000, b"")])
     second = world.enrolment.listen_on("second", "")
     assert second == 1
     world.listener = second
