@@ -73,6 +73,7 @@ MS = 1_000_000
 SNAPSHOT = "engine"
 URGENCY_OF_ROOM = {Room.OK: 0, Room.LOW: 1, Room.FULL: 2}
 HEARTBEAT_LOG_ROWS = 1 << 20
+OUTCOME_RETRY_S = 0.25
 
 
 class Pipeline:
@@ -87,6 +88,7 @@ class Pipeline:
         self.journal_idle = asyncio.Event()  # set: no row waits, and no append is on its way
         self.journal_idle.set()
         self.journal_trouble = ""           # why the last append failed; empty while all is well
+        self.outcome_trouble: JournalError | None = None
         self.snapshot_ns = 0                # wall clock of the last snapshot
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
         self.udp: list[UdpListener] = []
@@ -147,7 +149,7 @@ class Pipeline:
             lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
         async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
             self.admit.apply(batch)
-            self.judge_batch(span, batch, replayed=True)
+            self.append_outcome(span, self.judge_batch(span, batch, replayed=True))
         self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
                                         self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
@@ -275,6 +277,9 @@ class Pipeline:
     async def append(self) -> None:
         sealed = Batch.view(self.admit.batch.encode())
         ticket = self.admit.take()
+        if self.outcome_trouble is not None:     # it would be durable and nobody would hear of it
+            self.lose(sealed, ticket, self.outcome_trouble)
+            return
         try:
             await self.journal.append(0, sealed, urgent=self.admit.urgency_min == URGENCY_OF_ROOM[Room.FULL])
         except JournalError as error:
@@ -286,6 +291,8 @@ class Pipeline:
         self.admit.release(ticket)
         for listener in self.listeners():
             listener.release(ticket)
+        if self.outcome_trouble is not None:     # since this append began
+            self.show(sealed)
         self.admit.record_durable(sealed, self.to_durable, self.clock.wall_ns())
 
     def note_flush(self, seconds: float, size: int, rows: int) -> None:
@@ -305,23 +312,45 @@ class Pipeline:
             self.receiver.enrol_again(sealed)
         for listener in self.listeners():
             listener.withhold(ticket)
-        outcome = Outcome.view(self.filter.show(sealed))
+        self.show(sealed)
+
+    def show(self, batch: Batch) -> None:
+        """Show at once, without numbers, what of a batch makes an alarm."""
+        outcome = Outcome.view(self.filter.show(batch))
         if outcome.events_in:
             self.forward.show(outcome.blocks())
 
     async def judge(self) -> None:
         """FILTER: judge what is durable, in its order."""
         async for span, batch in self.journal.read(self.judged()):
-            self.judge_batch(span, batch, replayed=False)
+            outcome = self.judge_batch(span, batch, replayed=False)
+            await self.keep_outcome(span, batch, outcome)
 
     def judged(self) -> int:
         """Return the number of the last row that was judged."""
         return self.filter.position or self.journal.first - 1
 
-    def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
+    def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> bytes:
         self.paths.apply(batch, replayed)
-        outcome = self.filter.apply(span.first, batch)
+        return self.filter.apply(span.first, batch)
+
+    def append_outcome(self, span: Span, outcome: bytes) -> None:
         self.outcomes.append_now(outcome, span.rows, self.filter.next_event - 1, first=span.first)
+
+    async def keep_outcome(self, span: Span, batch: Batch, outcome: bytes) -> None:
+        """Append what FILTER made of a batch. While the disk does not take it, what comes in is shown and not kept."""
+        while True:
+            try:
+                self.append_outcome(span, outcome)
+            except JournalError as error:
+                if self.outcome_trouble is None:
+                    log.error("the outcome log refuses entries; no signal gets a reply", extra={"why": str(error)})
+                    self.outcome_trouble = error
+                    self.show(batch)
+                await asyncio.sleep(OUTCOME_RETRY_S)
+            else:
+                self.outcome_trouble = None
+                return
 
     async def supervise(self) -> None:
         """SUPERVISE: turn the wheel; what it finds goes into the intake."""
@@ -341,15 +370,19 @@ class Pipeline:
             for tcp in self.tcp:
                 tcp.sweep()
             self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
-            try:
-                await self.commit_stored()
-                if self.clock.monotonic_ns() >= snapshot_due_ns:
-                    snapshot_due_ns = self.clock.monotonic_ns() + self.config.journal.snapshot_every_ns
-                    await self.take_snapshot()
-                await self.journal.trim()
-                await self.outcomes.trim(min(self.journal.deletable(), self.journal.first - 1))
-            except JournalError as error:
-                log.error("housekeeping failed", extra={"why": str(error)})
+            steps: list[Callable[[], Coroutine[Any, Any, object]]] = [
+                self.commit_stored, self.journal.trim, self.trim_outcomes]
+            if self.clock.monotonic_ns() >= snapshot_due_ns:
+                snapshot_due_ns = self.clock.monotonic_ns() + self.config.journal.snapshot_every_ns
+                steps.insert(1, self.take_snapshot)
+            for step in steps:   # each by itself: on a full disk positions cannot be written, and trimming makes room
+                try:
+                    await step()
+                except JournalError as error:
+                    log.error("housekeeping failed", extra={"why": str(error)})
+
+    async def trim_outcomes(self) -> None:
+        await self.outcomes.trim(min(self.journal.deletable(), self.journal.first - 1))
 
     async def commit_stored(self) -> None:
         stored = min(self.store.counters.position, self.journal.durable().number)
@@ -359,7 +392,7 @@ class Pipeline:
     async def take_snapshot(self) -> None:
         """Write what the stages remember, at the number that FILTER has judged. The outcomes up to it go first."""
         at = self.filter.position
-        if not at:
+        if not at or self.outcome_trouble is not None:
             return
         sections: Sections = {
             "paths": self.paths.save(), "admit": self.admit.save(), "filter": self.filter.save(),
