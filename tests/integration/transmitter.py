@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from codec.reading import build_frame, read_frames
-from tests.integration.engine import DEADLINE_S
+from tests.integration.engine import DEADLINE_S, until
 
 PROBE = itertools.count(1)
 
@@ -48,6 +48,14 @@ class Udp:
     def say(self, frame: bytes) -> bytes:
         """Send, and return the next reply."""
         self.send(frame)
+        return self.reply()
+
+    def insist(self, frame: bytes) -> bytes:
+        """Send again and again until a reply comes, as transmitters do; return it."""
+        def answered() -> bool:
+            self.send(frame)
+            return bool(select.select([self.socket], [], [], 0.1)[0])
+        until(answered, "a reply")
         return self.reply()
 
     def unanswered(self, frame: bytes, account: str = "ABCDEF") -> None:
