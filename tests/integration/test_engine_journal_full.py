@@ -27,6 +27,7 @@ snapshot_every = "1s"
 retry_max = "100ms"
 """
 LONG = "x" * 3900
+WINDOW = 50
 ROOM = "in a room with a long name, so that it fits nowhere " * 9
 PROBE_ANSWERED = 'replies{protocol="dc09",result="accept"}'
 REFUSED = "the journal refuses rows"
@@ -36,7 +37,7 @@ def ready(engine: Engine) -> bool:
     return engine.ask("/readyz")[0] == 200
 
 
-def fill(engine: Engine, code: str, text: str, window: int = 50) -> int:
+def fill(engine: Engine, code: str, text: str, window: int = WINDOW) -> int:
     """Send frames until the engine closes the connection for one that it could not keep; return the acknowledged.
 
     window  frames on their way at once; what does not fit together may still fit alone
@@ -51,6 +52,13 @@ def fill(engine: Engine, code: str, text: str, window: int = 50) -> int:
                 acknowledged += 1
         raise AssertionError("the journal took more than it may")
     return acknowledged
+
+
+def check_kept(stored: list[str], acknowledged: int) -> None:
+    """What was acknowledged is there once. Some of the last window may be there besides: their replies were held
+    behind one that could never leave, and went with the connection."""
+    assert acknowledged <= len(stored) < acknowledged + 2 * WINDOW
+    assert len(set(stored)) == len(stored)
 
 
 def test_full_while_the_database_is_away() -> None:
@@ -74,7 +82,7 @@ def test_full_while_the_database_is_away() -> None:
                 assert transmitter.insist(sia("6001", "NFT4", 9003)) == ack("6001", 9003)
                 until(lambda: ready(engine), "being ready")
                 stored = [row["native"] for row in engine.signals("6001")]
-                assert len(stored) == kept + 2
+                check_kept(stored[:-2], kept)
                 assert stored[-2:] == ["FA3", "FT4"]
                 engine.stop()
             finally:
@@ -124,7 +132,7 @@ def test_a_full_disk() -> None:
             assert (event.told, event.data["durable"]) == (("raised", "6101", f"FA1^{ROOM}^"), True)
         until(lambda: ready(engine), "being ready")
         assert [row["native"] for row in engine.signals("6101")] == [f"FA1^{ROOM}^"]
-        assert len(engine.signals("6001")) == kept
+        check_kept([row["native"] for row in engine.signals("6001")], kept)
 
 
 def test_a_full_disk_and_many_small_fires() -> None:
@@ -149,7 +157,7 @@ def test_a_full_disk_and_many_small_fires() -> None:
                 event = stream.event()
             assert event.told == ("raised", "6101", "FA1")
         until(lambda: ready(engine), "being ready")
-        assert len(engine.signals("6001")) == kept
+        check_kept([row["native"] for row in engine.signals("6001")], kept)
 
 
 def fill_disk(filler: Path) -> None:
