@@ -45,8 +45,9 @@ def fill(engine: Engine, code: str, text: str, window: int = WINDOW) -> int:
     acknowledged = 0
     with tcp(engine.place) as connection, contextlib.suppress(EOFError, ConnectionError):
         for begin in range(1, 40_000, window):
-            numbers = [(number - 1) % 9999 + 1 for number in range(begin, begin + window)]
-            connection.send(*(sia("6001", f"N{code}^{begin // 9999} {number} {text}^", number) for number in numbers))
+            places = [divmod(number - 1, 9999) for number in range(begin, begin + window)]
+            numbers = [place + 1 for _, place in places]
+            connection.send(*(sia("6001", f"N{code}^{lap} {place + 1} {text}^", place + 1) for lap, place in places))
             for number in numbers:
                 assert connection.reply() == ack("6001", number)
                 acknowledged += 1
