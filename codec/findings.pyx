@@ -75,6 +75,7 @@ cdef Status push_findings(const Frame* frame, const Findings* findings, const Or
     row.occurred_ns = frame.stamp_ns if frame.occurred_ns == TIME_NONE else frame.occurred_ns
     row.path = origin.path
     row.sequence = frame.sequence
+    row.level = 0
     row.realm = origin.realm
     row.raw = batch_text(batch, frame.start, frame.size)
     row.identity = text_of(row.raw, frame.identity)
