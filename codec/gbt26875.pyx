@@ -16,7 +16,8 @@ Source: GB/T 26875.3-2011, 5 (frame), 6 (exchange), 8 (data). A frame ends where
 marks may stand inside. A frame whose N, end mark or checksum is wrong costs one byte.
 
 A wrong N must not hide the next frame: a whole sound frame inside what N claims means that N is wrong, at once,
-however much is there. To look for it is one pass with a running sum, so it is linear as well.
+however much is there; also when all is there and the outer one is sound, so that it does not matter in which pieces
+the bytes come. To look for it is one pass with a running sum, so it is linear as well.
 
 Kinds     confirm, deny             reply
           send, answer              signal; heartbeat when they say nothing but "I live", for which the field has many
@@ -107,15 +108,15 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
     whole = frame_size(data)
     if whole == 0:
         return BAD_LENGTH
-    if holds_frame(data, whole if whole < size else size, frame):
-        return BAD_LENGTH
     if size < whole:
-        return NEED_DATA
+        return BAD_LENGTH if holds_frame(data, size, frame) else NEED_DATA
     if data[whole - 1] != HASH or data[whole - 2] != HASH:
         return BAD_LENGTH
     frame.examined += whole
     if gbt_sum(data + GBT_SERIAL_AT, whole - GBT_SERIAL_AT - GBT_TRAILER_BYTES) != data[whole - 3]:
         return BAD_CHECKSUM
+    if holds_frame(data, whole, frame):  # after the checksum, which is fast: bytes made to look like starts cost more
+        return BAD_LENGTH
     frame.start = data
     frame.size = whole
     frame.protocol = PROTOCOL_GBT26875

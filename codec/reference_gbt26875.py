@@ -61,14 +61,17 @@ def split(data: bytes) -> bytes:
         raise Bad("need_data")
     size = int.from_bytes(data[24:26], "little") + 30
     claimed = data[:size]
-    if size > 1054 or any(sound(claimed[at:]) for at in range(1, len(claimed))):
+    if size > 1054:
         raise Bad("length")
+    holds_frame = any(sound(claimed[at:]) for at in range(1, len(claimed)))
     if len(data) < size:
-        raise Bad("need_data")
+        raise Bad("length" if holds_frame else "need_data")
     if claimed[-2:] != b"##":
         raise Bad("length")
     if not sound(claimed):
         raise Bad("checksum")
+    if holds_frame:
+        raise Bad("length")
     return claimed
 
 
