@@ -389,7 +389,7 @@ cdef Status push_fixed(Reader* reader, uint32_t data_type, const uint8_t* at, ui
             return status
         at += step
     size -= objects * step
-    if objects < count and size >= shape.least:
+    if (objects < count or objects == 0) and size >= shape.least:
         return push_object(reader, data_type, at, min(size, shape.body), reader.frame.stamp_ns)
     return push_unread(reader, at, size) if size else OK
 

@@ -229,7 +229,7 @@ def objects(data_type: int, count: int, rest: bytes) -> Iterator[tuple[Fields, b
         for _ in range(number):
             yield read_object(data_type, rest[:body]), rest[body:step]
             rest = rest[step:]
-        if number < count and len(rest) >= least:
+        if (number < count or number == 0) and len(rest) >= least:
             yield read_object(data_type, rest[:whole]), b""
             return
     if rest:

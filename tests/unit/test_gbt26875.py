@@ -135,7 +135,8 @@ def test_gbt_marks_inside_data_and_addresses() -> None:
     data = build_frame(2, bytes.fromhex("0201 404023 40402323 4040") + b"@@##" * 7 + b"@@#" + b"\1" * 6,
                        serial=0x2323, source=0x404023234040, destination=0x232323232323)
     found = only(data)
-    assert (found["account"], found["levels"]) == (str(0x404023234040), [{"point": "64/64/35-40402323", "word": 0x4040}])
+    assert found["account"] == str(0x404023234040)
+    assert found["levels"] == [{"point": "64/64/35-40402323", "word": 0x4040}]
     for size in range(len(data)):
         assert split_status(data[:size]) == ("need_data", 0)
 
