@@ -37,24 +37,27 @@ preamble, so each byte is looked at a small, fixed number of times, whatever the
 NAK is told by its token; its R0L0A0 is not read (the A would be taken for a digit of the line).
 Replies   (dc09_reply.pyx) ACK, DUH: sequence, R, L and account repeated, "[]", no stamp.
           NAK: "NAK"0000R0L0A0[]_stamp, nothing repeated.
-Not yet   encryption: the frame is split, its data reaches to the end of the body, `decode` says BAD_CRYPTO.
+Encrypted frames are split like others, with data that reaches to the end of the body; see dc09_encrypted.pyx.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 from codec.batch cimport TIME_NONE, Columns
 from codec.crc16 cimport crc16, crc16_update
 from codec.dc03 cimport read_sia
 from codec.dc05 cimport read_contact_id
+from codec.dc09_encrypted cimport open_frame
+from codec.dc09_preamble cimport holds_preamble, preamble_size
 from codec.dc09_reply cimport encode
-from codec.findings cimport Finding, Findings, push_findings
-from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin, Profile,
-                          number_pack)
-from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX)
-from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, NEED_DATA, OK, Status)
+from codec.findings cimport Finding, Findings, carries_fire, push_decrypted
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin,
+                          Profile, default_profile, is_stale, number_pack)
+from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX,
+                           FRAME_BYTES_MAX)
+from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, BAD_TIME, NEED_DATA, OK, Status)
 from codec.text cimport HEX, is_account, is_alphanumeric, is_digit, stamp_of, upper
-from codec.words cimport (CLASS_INFO, CONDITION_UNKNOWN, FLAG_ACCOUNT_DIFFERS, FLAG_UNKNOWN_CODE, FRAME_HEARTBEAT,
-                          FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, STATE_INFO)
+from codec.words cimport (CLASS_INFO, CONDITION_UNKNOWN, FLAG_ACCOUNT_DIFFERS, FLAG_LATE, FLAG_UNKNOWN_CODE,
+                          FRAME_HEARTBEAT, FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, STATE_INFO)
 
 cdef enum:
     STAMP_BYTES = 19             # without the underscore
@@ -94,51 +97,6 @@ for other in (b"SIA-PUL", b"ACR-SF", b"ADM-41E", b"ADM-42E", b"ADM-HS", b"DSC-43
 
 
 # ---- split -----------------------------------------------------------------------------------------------------
-
-cdef inline bint is_preamble_byte(uint32_t at, uint8_t c, uint32_t zero_at) noexcept nogil:
-    """Whether `c` may stand at offset `at` of a preamble whose fixed '0' stands at `zero_at`."""
-    if at == zero_at:
-        return c == 0x30
-    if at == zero_at + 4:
-        return c == QUOTE
-    return HEX[c] != 0 or (zero_at == 3 and at < 3)
-
-
-cdef int preamble_size(const uint8_t* data, uint32_t size) noexcept nogil:
-    """Return the bytes before the first quote of a frame that begins with the LF at data[0].
-
-    Returns  9 (hexadecimal) | 7 (binary) | 0 (too few bytes to tell) | -1 (no frame begins here)
-    """
-    cdef bint hexadecimal = True, binary = True
-    cdef uint32_t at
-    if size > PREAMBLE_HEXADECIMAL and data[9] == QUOTE and data[5] == 0x30 and HEX[data[1]] and HEX[data[2]] \
-            and HEX[data[3]] and HEX[data[4]] and HEX[data[6]] and HEX[data[7]] and HEX[data[8]]:
-        return PREAMBLE_HEXADECIMAL
-    for at in range(1, size if size < 10 else 10):
-        hexadecimal = hexadecimal and is_preamble_byte(at, data[at], 5)
-        binary = binary and (at > PREAMBLE_BINARY or is_preamble_byte(at, data[at], 3))
-        if not hexadecimal and not binary:
-            return -1
-    if binary and size > PREAMBLE_BINARY:
-        return PREAMBLE_BINARY
-    return 0
-
-
-cdef bint holds_preamble(const uint8_t* data, uint32_t at, uint32_t end, Frame* frame) noexcept nogil:
-    """Whether another frame begins inside data[at:end]."""
-    cdef const uint8_t* found
-    while at < end:
-        found = <const uint8_t*>memchr(data + at, LF, end - at)
-        if found == NULL:
-            break
-        at = <uint32_t>(found - data)
-        if preamble_size(found, end - at) > 0:
-            frame.examined = at
-            return True
-        at += 1
-    frame.examined = end
-    return False
-
 
 cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil:
     """Read the frame that begins with the LF at data[0]: its end, its checksum and its header.
@@ -378,52 +336,98 @@ cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
 cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, Columns* batch) noexcept nogil:
     """Append the signals of a frame to `batch`.
 
-    frame     as split left it; kind and answer are final afterwards
-    batch     filled; rows added all or none
-    Returns   OK | BATCH_FULL | BAD_FIELD (too many signals; answered as unable) | BAD_CRYPTO (encrypted: not read yet)
+    frame     as split left it; kind and answer are final afterwards, stamp, occurrence and network too when encrypted
+    batch     filled; rows added all or none. Rows of an encrypted frame have texts of the arena's copy in clear
+    Returns   OK | BATCH_FULL
+              BAD_FIELD   too many signals; answered as unable
+              BAD_CRYPTO  no key, or the wrong one, or clear where only encrypted frames are allowed; not answered
+              BAD_TIME    stamp outside the window; refused. With fire, gas or a prealarm in it, it is refused too, but
+                          OK: its rows have FLAG_LATE
     """
-    if frame.encrypted:                  # decryption under profile.key comes here
+    cdef Profile defaults = default_profile()
+    cdef const Profile* known = profile if profile != NULL else &defaults
+    if frame.encrypted:
+        return decode_encrypted(frame, known, origin, batch)
+    if known.encrypted_only and frame.kind != FRAME_REPLY:
         frame.answer = ANSWER_NONE
         return BAD_CRYPTO
-    if frame.kind != FRAME_SIGNAL and frame.kind != FRAME_OTHER:
-        return OK
-    return decode_signals(frame, origin, batch)
+    return decode_text(frame, frame, known, known.check_clear_stamps, origin, batch)
 
 
-cdef Status decode_signals(Frame* frame, const Origin* origin, Columns* batch) noexcept nogil:
-    """Read the data field of a clear frame; one that reports nothing turns out to be a heartbeat.
+cdef Status decode_encrypted(Frame* frame, const Profile* profile, const Origin* origin, Columns* batch) noexcept nogil:
+    """Decrypt a frame and go on with its text. Nothing of it is believed before it has a stamp."""
+    cdef uint8_t buffer[FRAME_BYTES_MAX]
+    cdef Frame text
+    cdef int64_t stamp_ns
+    cdef Status status
+    if profile.key == NULL or not open_frame(frame, profile.key, buffer, &text):
+        frame.answer = ANSWER_NONE
+        return BAD_CRYPTO
+    stamp_ns = text.stamp_ns             # the reader below takes the first that looks like one
+    status = read_rest(&text, frame.identity.at, text.data.at, text.size)
+    text.stamp_ns = stamp_ns
+    if frame.token == TOKEN_NULL or frame.token == TOKEN_XNM:
+        text.kind = FRAME_HEARTBEAT
+    if status == OK:
+        status = decode_text(&text, frame, profile, True, origin, batch)
+    frame.kind = text.kind
+    frame.answer = text.answer
+    frame.stamp_ns = text.stamp_ns
+    frame.occurred_ns = text.occurred_ns
+    frame.network = text.network
+    return status
+
+
+cdef Status decode_text(Frame* text, const Frame* frame, const Profile* profile, bint check_stamp, const Origin* origin,
+                        Columns* batch) noexcept nogil:
+    """Hold the stamp of a frame in clear against the window, and read its signals; `frame` is what was received."""
+    cdef uint16_t flags = 0
+    cdef bint reports = text.kind == FRAME_SIGNAL or text.kind == FRAME_OTHER
+    if check_stamp and text.stamp_ns != TIME_NONE and text.kind != FRAME_REPLY \
+            and is_stale(text.stamp_ns, origin.received_ns, profile):
+        flags = FLAG_LATE
+        text.answer = ANSWER_REFUSE
+        if profile.reject_stale or not reports:
+            return BAD_TIME
+    return decode_signals(text, frame, origin, flags, batch) if reports else OK
+
+
+cdef Status decode_signals(Frame* text, const Frame* frame, const Origin* origin, uint16_t flags,
+                           Columns* batch) noexcept nogil:
+    """Read the data field of a frame in clear; one that reports nothing turns out to be a heartbeat.
 
     A field with something in it that we cannot read, and a frame whose token we do not know, is one row of class info:
     nothing that was said disappears.
     """
     cdef Findings findings
-    cdef Content content = content_of(frame.start, frame.data)
-    cdef uint16_t flags = 0
+    cdef Content content = content_of(text.start, text.data)
     cdef Status status = OK
     findings.count = 0
     findings.alive = False
     findings.unread = content.rest.size > 0
-    if frame.token == TOKEN_SIA_DCS:
-        status = read_sia(frame.start, content.rest, &findings)
-    elif frame.token == TOKEN_ADM_CID:
-        status = read_contact_id(frame.start, content.rest, &findings)
-    elif frame.token == TOKEN_UNKNOWN:
-        content.rest = frame.identity
+    if text.token == TOKEN_SIA_DCS:
+        status = read_sia(text.start, content.rest, &findings)
+    elif text.token == TOKEN_ADM_CID:
+        status = read_contact_id(text.start, content.rest, &findings)
+    elif text.token == TOKEN_UNKNOWN:
+        content.rest = text.identity
         findings.unread = True
     else:
-        content.rest = frame.data
+        content.rest = text.data
     if status != OK:
-        frame.answer = ANSWER_UNABLE
+        text.answer = ANSWER_UNABLE
         return status
     if findings.alive or (findings.count == 0 and not findings.unread):
-        frame.kind = FRAME_HEARTBEAT
-        return OK
+        text.kind = FRAME_HEARTBEAT
+        return OK if flags == 0 else BAD_TIME
+    if flags and not carries_fire(&findings):
+        return BAD_TIME
     if findings.count == 0:
         findings.count = 1
         findings.found[0] = unread_field(content.rest)
-    if frame.account_text.size and not is_same_account(frame, content.account):
-        flags = FLAG_ACCOUNT_DIFFERS
-    return push_findings(frame, &findings, origin, flags, batch)
+    if text.account_text.size and not is_same_account(text, content.account):
+        flags |= FLAG_ACCOUNT_DIFFERS
+    return push_decrypted(frame, text, &findings, origin, flags, batch)
 
 
 cdef Finding unread_field(Span rest) noexcept nogil:

@@ -1,10 +1,11 @@
-"""Replies of ANSI/SIA DC-09; the layout and its rules stand in dc09.pyx."""
+"""Replies of ANSI/SIA DC-09; the layout and its rules stand in dc09.pyx, of what is sealed in dc09_encrypted.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from codec.civil cimport Civil, civil_from_nanoseconds
 from codec.crc16 cimport crc16
 from codec.dc09 cimport CR, FORM_BINARY, LF, PREAMBLE_BINARY, PREAMBLE_HEXADECIMAL
+from codec.dc09_encrypted cimport pad_size, put_pad, seal
 from codec.frame cimport (ANSWER_ACCEPT, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Profile,
                           number_digits, number_pack, number_value)
 
@@ -66,22 +67,39 @@ cdef uint32_t close_frame(uint8_t* out, uint32_t preamble, uint32_t at) noexcept
     return at + 1
 
 
+cdef uint32_t put_sealed(const Profile* profile, int64_t now_ns, uint8_t* out) noexcept nogil:
+    """Write the sealed part of a reply without data: pad, "|]" and stamp. Return its 96 bytes."""
+    cdef uint8_t plain[48]
+    cdef uint32_t pad = pad_size(22)
+    put_pad(profile.key, profile.entropy, now_ns, plain, pad)
+    plain[pad] = 0x7C
+    plain[pad + 1] = 0x5D
+    put_stamp(plain + pad + 2, now_ns)
+    return seal(profile.key, plain, pad + 22, out)
+
+
 cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, int64_t now_ns,
                      uint8_t* out) noexcept nogil:
     """Write the reply to a frame whose bytes are still there.
 
-    out       filled; REPLY_BYTES_MAX bytes of room, of which 73 are the most that is used
-    now_ns    wall clock, ns since 1970 UTC; what NAK tells the transmitter
-    Returns   the reply's size; 0 for ANSWER_NONE
+    An encrypted frame is acknowledged under its own key; NAK and DUH are always in clear.
+
+    out       filled; REPLY_BYTES_MAX bytes of room, of which 148 are the most that is used
+    now_ns    wall clock, ns since 1970 UTC; what NAK and an encrypted ACK tell the transmitter
+    Returns   the reply's size; 0 for ANSWER_NONE, and where an encrypted frame is to be acknowledged without a key
     """
     cdef uint32_t preamble = PREAMBLE_BINARY if frame.form & FORM_BINARY else PREAMBLE_HEXADECIMAL
     cdef uint32_t at = preamble + 5
+    cdef bint encrypted = frame.encrypted and answer == ANSWER_ACCEPT
     if answer == ANSWER_REFUSE:
         memcpy(out + preamble, <const char*>b'"NAK"0000R0L0A0[]', 17)
         return close_frame(out, preamble, preamble + 17 + put_stamp(out + preamble + 17, now_ns))
-    if answer == ANSWER_ACCEPT:
-        if frame.encrypted:              # the encrypted "*ACK" comes here; a clear one would be refused
+    if encrypted:
+        if profile == NULL or profile.key == NULL:
             return 0
+        memcpy(out + preamble, <const char*>b'"*ACK"', 6)
+        at += 1
+    elif answer == ANSWER_ACCEPT:
         memcpy(out + preamble, <const char*>b'"ACK"', 5)
     elif answer == ANSWER_UNABLE:
         memcpy(out + preamble, <const char*>b'"DUH"', 5)
@@ -97,5 +115,7 @@ cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, 
         memcpy(out + at + 1, frame.start + frame.account_text.at, frame.account_text.size)
         at += 1 + frame.account_text.size
     out[at] = 0x5B
+    if encrypted:
+        return close_frame(out, preamble, at + 1 + put_sealed(profile, now_ns, out + at + 1))
     out[at + 1] = 0x5D
     return close_frame(out, preamble, at + 2)

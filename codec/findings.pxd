@@ -6,6 +6,7 @@ from codec.codes.lookup cimport Meaning
 from codec.frame cimport Frame, Origin, Span
 from codec.limits cimport FRAME_SIGNALS_MAX
 from codec.status cimport Status
+from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_PREALARM, STATE_CLEARED
 
 cdef struct Finding:         # one event; spans of the frame
     Span     native          # the code block as sent, with its text
@@ -42,5 +43,18 @@ cdef inline void extend(Findings* findings, uint32_t end) noexcept nogil:
     else:
         findings.unread = True
 
+cdef inline bint carries_fire(const Findings* findings) noexcept nogil:
+    """Whether an event says that fire, gas or a prealarm is there; the end of one is no such event."""
+    cdef uint32_t i
+    cdef uint8_t signal_class
+    for i in range(findings.count):
+        signal_class = findings.found[i].meaning.signal_class
+        if (signal_class == CLASS_FIRE or signal_class == CLASS_GAS or signal_class == CLASS_PREALARM) \
+                and findings.found[i].meaning.state != STATE_CLEARED:
+            return True
+    return False
+
 cdef Status push_findings(const Frame* frame, const Findings* findings, const Origin* origin, uint16_t flags,
                           Columns* batch) noexcept nogil
+cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings* findings, const Origin* origin,
+                           uint16_t flags, Columns* batch) noexcept nogil

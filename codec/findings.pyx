@@ -9,15 +9,18 @@ from codec.text cimport clean_text, whole_text
 from codec.words cimport FLAG_CLEANED, FLAG_CUT, ROW_SIGNAL
 
 
-cdef inline Text text_of(Text raw, Span span) noexcept nogil:
+cdef inline Text text_of(Text whole, Span span) noexcept nogil:
     cdef Text text
-    text.at = raw.at + span.at
+    text.at = whole.at + span.at
     text.size = span.size
     return text
 
 
-cdef bint put_point(const uint8_t* start, const Finding* found, Row* row, Columns* batch) noexcept nogil:
-    """Write area/address, area/ or address into the arena. Return False when there is no room."""
+cdef bint put_point(const uint8_t* start, Text whole, const Finding* found, Row* row, Columns* batch) noexcept nogil:
+    """Write area/address, area/ or address into the arena. Return False when there is no room.
+
+    start, whole   the frame that the findings are spans of, and where in the arena it stands
+    """
     cdef uint8_t point[POINT_BYTES_MAX]
     cdef uint32_t size = 0, part
     row.point = Text(batch.arena_used, 0)
@@ -31,7 +34,7 @@ cdef bint put_point(const uint8_t* start, const Finding* found, Row* row, Column
     if part < found.address.size or found.area.size >= POINT_BYTES_MAX:
         row.flags |= FLAG_CUT
     if size == 0 and part == found.address.size:
-        row.point = text_of(row.raw, found.address)          # no copy: it stands in the frame
+        row.point = text_of(whole, found.address)            # no copy: it stands in the frame
         return True
     size += part
     if not batch_has_room(batch, 1, size):
@@ -40,7 +43,7 @@ cdef bint put_point(const uint8_t* start, const Finding* found, Row* row, Column
     return True
 
 
-cdef bint put_native(const uint8_t* start, Span native, Row* row, Columns* batch) noexcept nogil:
+cdef bint put_native(const uint8_t* start, Text whole, Span native, Row* row, Columns* batch) noexcept nogil:
     """Set the native text, a span of the frame or a cleaned copy. Return False when there is no room."""
     cdef uint8_t cleaned[NATIVE_BYTES_MAX]
     cdef uint32_t size = native.size
@@ -48,7 +51,7 @@ cdef bint put_native(const uint8_t* start, Span native, Row* row, Columns* batch
     if whole_text(start + native.at, native.size, NATIVE_BYTES_MAX, &size):
         if size < native.size:
             row.flags |= FLAG_CUT
-        row.native = text_of(row.raw, native)
+        row.native = text_of(whole, native)
         row.native.size = size
         return True
     size = clean_text(start + native.at, native.size, cleaned, NATIVE_BYTES_MAX, &cut)
@@ -66,33 +69,45 @@ cdef Status push_findings(const Frame* frame, const Findings* findings, const Or
     flags    of all rows, besides the origin's and each finding's own
     Returns  OK | BATCH_FULL (the batch is as it was)
     """
+    return push_decrypted(frame, frame, findings, origin, flags, batch)
+
+
+cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings* findings, const Origin* origin,
+                           uint16_t flags, Columns* batch) noexcept nogil:
+    """As push_findings, where the findings are spans of `text` and `frame` is what was received.
+
+    text     the frame in clear, or `frame` itself; when it is another, the arena keeps both
+    """
     cdef uint32_t count = batch.count, arena_used = batch.arena_used, i
     cdef const Finding* found
     cdef Row row
-    if not batch_has_room(batch, findings.count, <uint32_t>frame.size + frame.account_size):
+    cdef Text whole
+    if not batch_has_room(batch, findings.count, frame.size + (text.size if text != frame else 0) + text.account_size):
         return BATCH_FULL
     row.received_ns = origin.received_ns
-    row.occurred_ns = frame.stamp_ns if frame.occurred_ns == TIME_NONE else frame.occurred_ns
+    row.occurred_ns = text.stamp_ns if text.occurred_ns == TIME_NONE else text.occurred_ns
     row.path = origin.path
-    row.sequence = frame.sequence
+    row.sequence = text.sequence
     row.level = 0
     row.realm = origin.realm
     row.raw = batch_text(batch, frame.start, frame.size)
-    row.identity = text_of(row.raw, frame.identity)
-    if frame.account_text.size == frame.account_size \
-            and memcmp(frame.start + frame.account_text.at, frame.account, frame.account_size) == 0:
-        row.account = text_of(row.raw, frame.account_text)
+    whole = batch_text(batch, text.start, text.size) if text != frame else row.raw
+    row.identity = text_of(whole, text.identity)
+    if text.account_text.size == text.account_size \
+            and memcmp(text.start + text.account_text.at, text.account, text.account_size) == 0:
+        row.account = text_of(whole, text.account_text)
     else:
-        row.account = batch_text(batch, frame.account, frame.account_size)
+        row.account = batch_text(batch, text.account, text.account_size)
     row.kind = ROW_SIGNAL
-    row.protocol = frame.protocol
+    row.protocol = text.protocol
     for i in range(findings.count):
         found = &findings.found[i]
         row.flags = origin.flags | flags | found.flags
         row.condition = found.meaning.condition
         row.signal_class = found.meaning.signal_class
         row.state = found.meaning.state
-        if not put_point(frame.start, found, &row, batch) or not put_native(frame.start, found.native, &row, batch):
+        if not put_point(text.start, whole, found, &row, batch) \
+                or not put_native(text.start, whole, found.native, &row, batch):
             batch.count = count
             batch.arena_used = arena_used
             return BATCH_FULL

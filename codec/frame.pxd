@@ -7,7 +7,8 @@
 # Between split and decode the caller finds the transmitter, and with it the profile (key, window) that decode needs.
 # All pointers into the frame are borrowed: they die with the receive buffer.
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from codec.aes cimport AesKey
 from codec.batch cimport Columns, Text
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.status cimport Status
@@ -59,11 +60,32 @@ cdef struct Frame:
     int64_t  occurred_ns     # when it happened, where the frame says so apart from its stamp, or TIME_NONE
     uint32_t examined        # bytes that split looked at, also when it fails; tests of linear time add them up
 
-cdef struct Profile:         # what is known of the transmitter; NULL stands for the defaults
-    const uint8_t* key       # NULL: none
-    uint32_t key_size        # 16, 24 or 32
-    int32_t  window_past_s
-    int32_t  window_future_s
+cdef enum:                   # the window without another: what DC-09 asks for
+    WINDOW_PAST_S = 40
+    WINDOW_FUTURE_S = 20
+
+cdef struct Profile:         # what is known of the transmitter; NULL stands for default_profile()
+    const AesKey* key        # borrowed; NULL: none, and no encrypted frame can be read
+    uint64_t entropy         # never the same twice under one key: an encrypted reply draws its pad from it and the key
+    int32_t  window_past_s   # seconds that a stamp may lie before the time of receipt, and behind it;
+    int32_t  window_future_s # both ends belong to the window; whole seconds on both sides
+    uint8_t  encrypted_only  # a clear frame, a reply apart, is BAD_CRYPTO
+    uint8_t  check_clear_stamps  # the window holds for clear frames that have a stamp, too
+    uint8_t  reject_stale    # a frame outside the window is BAD_TIME also when it carries fire
+
+cdef inline Profile default_profile() noexcept nogil:
+    cdef Profile profile
+    profile.key = NULL
+    profile.entropy = 0
+    profile.window_past_s = WINDOW_PAST_S
+    profile.window_future_s = WINDOW_FUTURE_S
+    profile.encrypted_only = profile.check_clear_stamps = profile.reject_stale = False
+    return profile
+
+cdef inline bint is_stale(int64_t stamp_ns, int64_t now_ns, const Profile* profile) noexcept nogil:
+    """Whether a stamp lies outside the window around now."""
+    cdef int64_t ahead_s = stamp_ns // 1000000000 - now_ns // 1000000000
+    return ahead_s < -<int64_t>profile.window_past_s or ahead_s > <int64_t>profile.window_future_s
 
 cdef struct Origin:          # what the caller knows of a frame and decode writes into every row
     int64_t  received_ns

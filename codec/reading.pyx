@@ -12,12 +12,15 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from codec.aes cimport AesKey, aes_key_set
 from codec.batch cimport NO_PATH, TIME_NONE, Batch, Text
 from codec.crc16 cimport crc16
 from codec.dc09 cimport PREAMBLE_BINARY, PREAMBLE_HEXADECIMAL
+from codec.dc09_encrypted cimport pad_size, put_pad, seal
 from codec.dc09_reply cimport close_frame, put_stamp
 from codec.formats cimport find_start, format_of, split
-from codec.frame cimport ANSWER_COUNT, NUMBER_NONE, Answer, Format, Frame, Origin, number_digits, number_value
+from codec.frame cimport (ANSWER_COUNT, NUMBER_NONE, WINDOW_FUTURE_S, WINDOW_PAST_S, Answer, Format, Frame, Origin,
+                          Profile, default_profile, number_digits, number_value)
 from codec.gbt26875 import COMMAND_TEXT
 from codec.gbt26875_levels import expand_levels
 from codec.limits cimport FRAME_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX, REPLY_BYTES_MAX
@@ -39,7 +42,19 @@ cdef Origin origin_of(int64_t now_ns) noexcept nogil:
     return origin
 
 
-def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns):
+cdef Profile profile_of(bytes key, AesKey* expanded):
+    """A profile that borrows `expanded`, which is filled from the key, or has none. Raises ValueError."""
+    cdef Profile profile = default_profile()
+    if key is not None:
+        if not aes_key_set(expanded, <const uint8_t*>PyBytes_AS_STRING(key), len(key)):
+            raise ValueError(f"key of {len(key)} bytes: AES takes 16, 24 or 32")
+        profile.key = expanded
+    return profile
+
+
+def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns, *, bytes key=None):
+    cdef AesKey expanded
+    cdef Profile profile = profile_of(key, &expanded)
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(data)
     cdef uint32_t size = len(data), at = 0, frames = 0
     cdef Frame frame
@@ -54,11 +69,17 @@ def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns):
             if status != OK:
                 at += 1
                 continue
-            if format_of(start[at]).decode(&frame, NULL, &origin, &batch.columns) == BATCH_FULL:
+            if format_of(start[at]).decode(&frame, &profile, &origin, &batch.columns) == BATCH_FULL:
                 break
             frames += 1
             at += frame.size
     return frames
+
+
+cdef Batch new_batch():
+    """A batch with room for every frame: its bytes, its text, and a copy of each native and point."""
+    return Batch(FRAME_SIGNALS_MAX * LEVEL_SIGNALS_MAX,
+                 FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX)
 
 
 cdef str number_text(uint32_t number):
@@ -108,14 +129,20 @@ cdef dict frame_of(const Frame* frame, Status status, Batch batch):
     } | levels
 
 
-def read_frames(bytes data not None, int64_t now_ns):
+def read_frames(bytes data not None, int64_t now_ns, *, bytes key=None, window=(WINDOW_PAST_S, WINDOW_FUTURE_S),
+                bint encrypted_only=False, bint check_clear_stamps=False, bint reject_stale=False):
+    cdef AesKey expanded
+    cdef Profile profile = profile_of(key, &expanded)
+    profile.window_past_s, profile.window_future_s = window
+    profile.encrypted_only = encrypted_only
+    profile.check_clear_stamps = check_clear_stamps
+    profile.reject_stale = reject_stale
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(data)
     cdef uint32_t size = len(data), at = 0, garbage = 0, skipped
     cdef Frame frame
     cdef Status status
     cdef Origin origin = origin_of(now_ns)
-    cdef Batch batch = Batch(FRAME_SIGNALS_MAX * LEVEL_SIGNALS_MAX,
-                             FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + FRAME_BYTES_MAX)
+    cdef Batch batch = new_batch()
     cdef list found = []
     while at < size:
         status = split(start + at, size - at, &frame)
@@ -128,7 +155,7 @@ def read_frames(bytes data not None, int64_t now_ns):
             garbage = 0
         if status == OK:
             batch.clear()
-            status = format_of(start[at]).decode(&frame, NULL, &origin, &batch.columns)
+            status = format_of(start[at]).decode(&frame, &profile, &origin, &batch.columns)
             found.append(frame_of(&frame, status, batch))
             at += frame.size
         else:
@@ -162,9 +189,30 @@ def split_status(bytes data not None):
     return STATUS_TEXT[status], frame.size if status == OK else 0
 
 
-def build_frame(token, account, data=b"", *, sequence=1, receiver=None, line="0", stamp_ns=None, extended=(),
-                binary_crc=False):
+cdef bytes stamp_bytes(stamp_ns):
     cdef uint8_t stamp[20]
+    return b"" if stamp_ns is None else <bytes>stamp[:put_stamp(stamp, stamp_ns)]
+
+
+cdef bytes sealed(bytes key, pad, bytes text, uint64_t entropy, int64_t stamp_ns):
+    """The hex digits of pad and text, under the key."""
+    cdef AesKey expanded
+    cdef uint8_t own_pad[32]
+    cdef bytes plain, out
+    profile_of(key, &expanded)
+    if pad is None:
+        put_pad(&expanded, entropy, stamp_ns, own_pad, pad_size(len(text)))
+        pad = <bytes>own_pad[:pad_size(len(text))]
+    plain = bytes(bytearray(pad + text))             # a copy of our own: it is overwritten
+    if len(plain) % 16:
+        raise ValueError(f"{len(plain)} bytes with the pad: no whole blocks of 16")
+    out = PyBytes_FromStringAndSize(NULL, 2 * len(plain))
+    seal(&expanded, <uint8_t*>PyBytes_AS_STRING(plain), len(plain), <uint8_t*>PyBytes_AS_STRING(out))
+    return out
+
+
+def build_frame(token, account, data=b"", *, sequence=1, receiver=None, line="0", stamp_ns=None, extended=(),
+                binary_crc=False, bytes key=None, bytes pad=None):
     head = f"{sequence:04d}"
     if receiver is not None:
         head += f"R{receiver}"
@@ -172,18 +220,24 @@ def build_frame(token, account, data=b"", *, sequence=1, receiver=None, line="0"
         head += f"L{line}"
     if account is not None:
         head += f"#{account}"
-    body = b'"%b"%b[%b]' % (token.encode(), head.encode(), data)
-    body += b"".join(b"[%b]" % field for field in extended)
-    if stamp_ns is not None:
-        put_stamp(stamp, stamp_ns)
-        body += <bytes>stamp[:20]
+    rest = b"%b]%b%b" % (data, b"".join(b"[%b]" % field for field in extended), stamp_bytes(stamp_ns))
+    if key is not None:
+        if stamp_ns is None:
+            raise ValueError("an encrypted frame has a stamp")
+        token = "*" + token
+        rest = sealed(key, pad, b"|" + rest, sequence, stamp_ns)
+    body = b'"%b"%b[%b' % (token.encode(), head.encode(), rest)
     if len(body) > 0xFFF:
         raise ValueError(f"body of {len(body)} bytes: DC-09 counts up to 4095")
-    preamble = PREAMBLE_BINARY if binary_crc else PREAMBLE_HEXADECIMAL
-    cdef bytes frame = bytes(preamble) + body + b"\r"
-    cdef bytes out = PyBytes_FromStringAndSize(NULL, len(frame))
-    memcpy(PyBytes_AS_STRING(out), PyBytes_AS_STRING(frame), len(frame))
-    close_frame(<uint8_t*>PyBytes_AS_STRING(out), preamble, len(frame) - 1)
+    return enclose(body, binary_crc=binary_crc)
+
+
+def enclose(bytes body not None, *, bint binary_crc=False):
+    cdef uint32_t preamble = PREAMBLE_BINARY if binary_crc else PREAMBLE_HEXADECIMAL
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, preamble + len(body) + 1)
+    cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
+    memcpy(start + preamble, PyBytes_AS_STRING(body), len(body))
+    close_frame(start, preamble, preamble + len(body))
     return out
 
 
@@ -191,13 +245,35 @@ def checksum(bytes data not None):
     return crc16(<const uint8_t*>PyBytes_AS_STRING(data), len(data))
 
 
-def encode_reply(bytes frame not None, int answer, int64_t now_ns):
+def encode_reply(bytes frame not None, int answer, int64_t now_ns, *, bytes key=None, uint64_t entropy=0):
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(frame)
     cdef Frame read
+    cdef AesKey expanded
+    cdef Profile profile = profile_of(key, &expanded)
     cdef uint8_t out[REPLY_BYTES_MAX]
+    profile.entropy = entropy
     if not 0 <= answer < ANSWER_COUNT:
         raise ValueError(f"no answer: {answer}")
     cdef Status status = split(start, len(frame), &read)
     if status != OK:
         raise ValueError(f"no frame: {STATUS_TEXT[status]}")
-    return <bytes>out[:format_of(start[0]).encode(&read, NULL, <Answer>answer, now_ns, out)]
+    return <bytes>out[:format_of(start[0]).encode(&read, &profile, <Answer>answer, now_ns, out)]
+
+
+def reply_to(bytes frame not None, int64_t now_ns, *, bytes key=None, uint64_t entropy=0, bint encrypted_only=False,
+             bint check_clear_stamps=False, bint reject_stale=False):
+    cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(frame)
+    cdef AesKey expanded
+    cdef Profile profile = profile_of(key, &expanded)
+    cdef Frame read
+    cdef uint8_t out[REPLY_BYTES_MAX]
+    cdef Origin origin = origin_of(now_ns)
+    cdef Batch batch = new_batch()
+    profile.entropy = entropy
+    profile.encrypted_only = encrypted_only
+    profile.check_clear_stamps = check_clear_stamps
+    profile.reject_stale = reject_stale
+    if split(start, len(frame), &read) != OK:
+        return b""
+    format_of(start[0]).decode(&read, &profile, &origin, &batch.columns)
+    return <bytes>out[:format_of(start[0]).encode(&read, &profile, <Answer>read.answer, now_ns, out)]

@@ -3,9 +3,12 @@
 Slow and short on purpose: regular expressions over whole bodies instead of cursors. Never imported by the engine.
 """
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from codec.codes.lookup import read_table
 from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
@@ -30,6 +33,16 @@ Fields = dict[str, Any]
 
 class Bad(Exception):
     """The bytes are at fault; the argument is the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of the transmitter; the fields of Profile in frame.pxd."""
+    key: bytes | None = None
+    window: tuple[int, int] = (40, 20)
+    encrypted_only: bool = False
+    check_clear_stamps: bool = False
+    reject_stale: bool = False
 
 
 @cache
@@ -138,12 +151,12 @@ def read_header(body: bytes) -> Fields:
     if numbers is None:
         raise Bad("field")
     named = numbers.groupdict()
-    part: Fields = {"token": token, "encrypted": encrypted, "sequence": int(head["sequence"]),
+    part: Fields = {"head": body[:head.end()], "rest": body[head.end():], "token": token,
+                    "encrypted": encrypted, "sequence": int(head["sequence"]),
                     "R": named.get("R") or None, "L": named.get("L") or None, "header_account": named.get("account"),
                     "network": None, "stamp": None, "occurred": None, "data": b""}
     if not encrypted:
-        read_rest(part, body[head.end():])
-        part["identity"] = body[:len(body) - len(part["behind"])]
+        read_rest(part, part["rest"])
     account_bytes = part["header_account"]
     if account_bytes is None and not encrypted and token not in REPLIES:
         account_bytes = content(part["data"])[0]
@@ -153,9 +166,9 @@ def read_header(body: bytes) -> Fields:
     return part
 
 
-def read_rest(part: Fields, rest: bytes) -> None:
+def read_rest(part: Fields, text: bytes) -> None:
     """Read data, extended data and stamp. Raises Bad."""
-    taken = take_bracket(rest)
+    taken = take_bracket(text)
     if taken is None:
         raise Bad("field")
     part["data"], rest = taken
@@ -168,9 +181,26 @@ def read_rest(part: Fields, rest: bytes) -> None:
             part["occurred"] = stamp(field[1:])
         elif re.fullmatch(rb"[GJ][0-9]{1,6}", field):
             part["network"] = f"{int(field[1:]):0{len(field) - 1}X}".encode()
-    part["behind"] = rest
+    whole: bytes = part["head"] + text
+    part["identity"] = whole[:len(whole) - len(rest)]
     if rest.startswith(b"_") and len(rest) >= 20:
         part["stamp"] = stamp(rest[1:20])
+
+
+def unseal(key: bytes, digits: bytes) -> tuple[bytes, int] | None:
+    """Decrypt what stands behind the bracket; return the text without pad and tail, and its stamp; None for noise."""
+    if not re.fullmatch(rb"(?:%b{32})+" % HEX, digits):
+        return None
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(bytes(16))).decryptor()
+    plain = decryptor.update(bytes.fromhex(digits.decode())) + decryptor.finalize()
+    stamps = [(found.end(), stamp(found[1])) for found in re.finditer(rb"\]_(?=(.{19}))", plain, re.DOTALL)]
+    sound = [(end, seconds) for end, seconds in stamps if seconds is not None]
+    if not sound:
+        return None
+    end, seconds = sound[-1]
+    behind_pad = re.search(rb"\||(?=\][\[_])", plain)
+    assert behind_pad is not None
+    return plain[behind_pad.end():end + 19], seconds
 
 
 # ---- contents --------------------------------------------------------------------------------------------------
@@ -364,8 +394,8 @@ def signal(found: Fields, flags: list[str]) -> Fields:
 
 # ---- all together ----------------------------------------------------------------------------------------------
 
-def signals(part: Fields) -> list[Fields]:
-    """The signals of a clear frame with a data token. Raises Bad."""
+def signals(part: Fields, flags: list[str]) -> list[Fields]:
+    """The signals of a frame in clear with a data token. Raises Bad."""
     inner, rest = content(part["data"])
     events: list[Fields] = []
     if part["token"] not in EVENTS | OTHER_DATA:
@@ -379,24 +409,49 @@ def signals(part: Fields) -> list[Fields]:
     if not events and unread:
         events = [event(rest, b"", b"", family(False), False)]
     differs = part["header_account"] is not None and inner is not None and inner.upper() != part["account"]
-    return [signal(found, ["account_differs"] * differs) for found in events]
+    return [signal(found, flags + ["account_differs"] * differs) for found in events]
 
 
-def read_frame(data: bytes) -> Fields:
+def is_stale(part: Fields, now_ns: int, profile: Profile) -> bool:
+    if part["stamp"] is None or not (part["encrypted"] or profile.check_clear_stamps):
+        return False
+    past, future = profile.window
+    return not -past <= part["stamp"] - now_ns // 10**9 <= future
+
+
+def read_text(part: Fields, kind: str, now_ns: int, profile: Profile) -> tuple[str, str, list[Fields]]:
+    """Return status, kind and signals of a frame in clear."""
+    stale = kind != "reply" and is_stale(part, now_ns, profile)
+    if kind not in ("signal", "other") or (stale and profile.reject_stale):
+        return "time" if stale else "ok", kind, []
+    try:
+        found = signals(part, ["late"] * stale)
+    except Bad as bad:
+        return str(bad), kind, []
+    if stale and not any(each["class"] in ("fire", "gas", "prealarm") and each["state"] != "cleared" for each in found):
+        return "time", kind if found else "heartbeat", []
+    return "ok", kind if found else "heartbeat", found
+
+
+def read_frame(data: bytes, now_ns: int, profile: Profile) -> Fields:
     """Read the frame at the beginning of `data` into the object that codec.reading.read_frames makes. Raises Bad."""
     body, size, _ = split(data)
     part = read_header(body)
-    token, status, found = part["token"], "ok", []
+    token = part["token"]
     kind = ("heartbeat" if token in HEARTBEATS else "reply" if token in REPLIES
             else "signal" if token in EVENTS | OTHER_DATA else "other")
+    status = "crypto"
+    found: list[Fields] = []
     if part["encrypted"]:
-        status, kind = "crypto", "signal" if kind == "heartbeat" else kind
-    elif kind in ("signal", "other"):
-        try:
-            found = signals(part)
-            kind = kind if found else "heartbeat"
-        except Bad as bad:
-            status = str(bad)
+        opened = None if profile.key is None else unseal(profile.key, part["rest"])
+        if opened is None:
+            kind = "signal" if kind == "heartbeat" else kind
+        else:
+            read_rest(part, opened[0])
+            part["stamp"] = opened[1]
+            status, kind, found = read_text(part, kind, now_ns, profile)
+    elif not profile.encrypted_only or kind == "reply":
+        status, kind, found = read_text(part, kind, now_ns, profile)
     return {"protocol": "dc09", "status": status, "kind": kind, "account": part["account"].decode(),
             "sequence": part["sequence"], "token": token.decode("ascii", "backslashreplace"),
             "encrypted": part["encrypted"], "receiver": digits(part["R"]), "line": digits(part["L"]),
@@ -408,14 +463,16 @@ def digits(text: bytes | None) -> str | None:
     return None if text is None else text.decode().upper()
 
 
-def read_frames(data: bytes, now_ns: int = 0) -> list[Fields]:
+def read_frames(data: bytes, now_ns: int = 0, profile: Profile | None = None) -> list[Fields]:
     """Read everything in `data`, whatever its formats, as codec.reading.read_frames does."""
     from codec import reference_gbt26875 as gbt26875  # it imports from here
+    profile = profile or Profile()
     found: list[Fields] = []
     garbage = at = 0
     while at < len(data):
         try:
-            result = gbt26875.read_frame(data[at:], now_ns) if data[at] == 0x40 else read_frame(data[at:])
+            result = (gbt26875.read_frame(data[at:], now_ns) if data[at] == 0x40
+                      else read_frame(data[at:], now_ns, profile))
         except Bad as bad:
             if str(bad) == "start":
                 garbage += 1

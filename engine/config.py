@@ -20,7 +20,7 @@ SUPERVISION_PRESETS = {
     "SP1": "32d", "SP2": "25h", "SP3": "30m", "SP4": "180s", "SP5": "90s", "SP6": "20s",
     "DP1": "25h", "DP2": "30m", "DP3": "180s", "DP4": "90s",
 }
-SUPERVISION_ALLOWED = f'a duration from "5s" to "366d" or one of {", ".join(SUPERVISION_PRESETS)}'
+SUPERVISION_ALLOWED = f'a duration from "5s" to "49d" or one of {", ".join(SUPERVISION_PRESETS)}'
 
 
 class ConfigError(Exception):
@@ -29,7 +29,7 @@ class ConfigError(Exception):
 
 def read_supervision(value: str) -> int:
     ns = read_duration_ns(SUPERVISION_PRESETS.get(value, value))
-    if not read_duration_ns("5s") <= ns <= read_duration_ns("366d"):
+    if not read_duration_ns("5s") <= ns <= read_duration_ns("49d"):
         raise ValueError(value)
     return ns
 
@@ -85,8 +85,8 @@ class Listen:
     garbage_bytes_max: int = size("64KiB", "256B", "64MiB", "bytes that are no frame; a connection with more is closed")
     receive_buffer_bytes: int = size("4MiB", "64KiB", "1GiB", "the kernel's buffer of the UDP socket (SO_RCVBUF)",
                                      key="receive_buffer")
-    batch_rows: int = whole(8192, 64, 16384, "rows", "signals that one journal append takes at most")
-    batch_arena_bytes: int = size("4MiB", "64KiB", "16MiB", "texts and raw bytes of those signals", key="batch_arena")
+    batch_rows: int = whole(8192, 1024, 16384, "rows", "signals that one journal append takes at most")
+    batch_arena_bytes: int = size("4MiB", "512KiB", "16MiB", "texts and raw bytes of those signals", key="batch_arena")
     drain_timeout_ns: int = duration("5s", "0s", "5m", "at a stop: time for replies whose signals are being flushed")
 
 

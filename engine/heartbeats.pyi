@@ -1,3 +1,5 @@
+HEARTBEAT_LOG_ROWS: int
+
 class HeartbeatLog:
     """A ring of `capacity` heartbeats that wait to become rows; capacity 0: none is kept."""
 

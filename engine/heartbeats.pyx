@@ -2,6 +2,9 @@
 from engine.memory cimport memory_release, memory_reserve
 
 
+HEARTBEAT_LOG_ROWS = 1 << 20      # some ten seconds of 100,000 a second
+
+
 cdef class HeartbeatLog:
     def __cinit__(self, uint32_t capacity=0):
         self.capacity = capacity

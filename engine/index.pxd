@@ -6,8 +6,8 @@
 #     while (found = index_next(&index, &probe)) != INDEX_NONE: if same(record[found], key): ...
 #
 # One slot is 8 bytes: the upper half of the hash as a tag, and number + 1 (0 = free). Linear probing; removal shifts
-# the rest of the run back, so there are no tombstones. Load at most 5/8; growth rehashes from the tags, which hold
-# all the bits that a table of up to 2^32 slots needs.
+# the rest of the run back, so there are no tombstones. Load at most 5/8: an index is made for all the records that its
+# owner may ever hold and does not grow.
 
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -98,19 +98,3 @@ cdef inline void index_remove(Index* index, uint64_t hash, uint32_t number) noex
                 break
         index.slots[hole] = index.slots[at]
         hole = at
-
-cdef inline int index_grow(Index* index) except -1:
-    """Double the slots; raises MemoryError and leaves the index as it was."""
-    cdef Index larger
-    cdef uint64_t i, at
-    index_create(&larger, (index.mask + 1) * 5 // 4)
-    for i in range(index.mask + 1):
-        if index.slots[i].number:
-            at = index_home(&larger, index.slots[i].tag)
-            while larger.slots[at].number:
-                at = (at + 1) & larger.mask
-            larger.slots[at] = index.slots[i]
-    larger.count = index.count
-    free(index.slots)
-    index[0] = larger
-    return 0

@@ -20,13 +20,15 @@ cdef enum:
     LISTENERS_MAX = 256
     PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
 
-cdef enum PathState:
+cdef enum PathState:         # what is on its way to the journal has a state of its own
     PATH_NEW = 0             # in memory alone: its enrolment is not journalled
-    PATH_PENDING = 1         # its enrolment is on the way to the disk
+    PATH_PENDING = 1         # its enrolment is on the way
     PATH_UP = 2
-    PATH_FAULT = 3           # silent past its supervision time; the line fault is raised
-    PATH_RETURNED = 4        # in fault, and heard again: its fault is about to be cleared
-    PATH_STATE_COUNT = 5
+    PATH_RAISING = 3         # silent past its supervision time; the line fault is on the way
+    PATH_FAULT = 4           # the line fault is raised
+    PATH_RETURNED = 5        # in fault, and heard again: its fault is about to be cleared
+    PATH_CLEARING = 6        # the end of its fault is on the way
+    PATH_STATE_COUNT = 7
 
 cdef struct ListenerText:
     char     name[LISTENER_TEXT_BYTES_MAX]
@@ -69,7 +71,7 @@ cdef class PathTable:
     cdef Index by_key
     cdef Index by_transmitter        # number of the transmitter's first path
     cdef HashKey hash_key
-    cdef uint32_t states[5]          # paths in each PathState
+    cdef uint32_t states[7]          # paths in each PathState
     cdef uint32_t returned[RETURNED_MAX]   # paths in PATH_RETURNED
     cdef uint32_t returned_count
     cdef uint32_t changed[CHANGED_MAX]     # paths whose state changed since the store last asked
@@ -87,6 +89,7 @@ cdef class PathTable:
     cdef void link(self, uint32_t number) noexcept nogil
     cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
+    cdef void settle(self, uint32_t number, uint8_t state, int64_t received_ms) noexcept nogil
     cdef void note_return(self, uint32_t number) noexcept nogil
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
 

@@ -19,8 +19,8 @@ from engine.index cimport index_create, index_destroy, index_put
 from engine.memory cimport memory_release, memory_reserve
 
 PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
-PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_FAULT: "fault",
-                   PATH_RETURNED: "fault"}
+PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
+                   PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
 SNAPSHOT_CHUNK_PATHS = 65536
 
 
@@ -240,6 +240,27 @@ cdef class PathTable:
             raise IndexError(number)
         return self.path[number].key.account_size != 0 and self.paths_of(self.transmitter_text(number))[0] == number
 
+    def scan(self, uint32_t start, state, uint32_t limit):
+        cdef uint32_t number, other
+        cdef bint wanted
+        cdef uint32_t mask = 0
+        for value, text in PATH_STATE_TEXT.items():
+            mask |= <uint32_t>(state is None or text == state) << <int>value
+        found = []
+        for number in range(start, self.count):
+            if self.path[number].key.account_size == 0:
+                continue
+            other = number
+            wanted = False
+            while other != NO_PATH and not wanted:
+                wanted = mask >> self.path[other].state & 1
+                other = self.sibling[other]
+            if wanted and self.is_first(number):
+                found.append(number)
+                if len(found) == limit:
+                    break
+        return found
+
     def show(self, uint32_t number):
         if number >= self.count:
             raise IndexError(number)
@@ -251,7 +272,7 @@ cdef class PathTable:
                 "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
                 "network": number_text(path.key.network)}
 
-    def apply(self, Batch batch not None):
+    def apply(self, Batch batch not None, bint replayed=True):
         """Bring the table to what a journalled batch says; doing it again changes nothing."""
         cdef Columns* c = &batch.columns
         cdef uint32_t row, number
@@ -262,7 +283,20 @@ cdef class PathTable:
                 if self.path[number].state < PATH_UP:
                     self.set_state(number, PATH_UP)
             elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and number < self.count:
-                self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
+                if replayed:
+                    self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
+                else:
+                    self.settle(number, c.state[row], c.received_ns[row] // 1000000)
+
+    cdef void settle(self, uint32_t number, uint8_t state, int64_t received_ms) noexcept nogil:
+        """Let a line fault that was on its way arrive. Who spoke meanwhile has returned."""
+        cdef Path* path = &self.path[number]
+        if state == STATE_RAISED and path.state == PATH_RAISING:
+            self.set_state(number, PATH_FAULT)
+            if path.seen_ms > received_ms:
+                self.note_return(number)
+        elif state == STATE_CLEARED and path.state == PATH_CLEARING:
+            self.set_state(number, PATH_UP)
 
     def retract(self, Batch batch not None):
         """Take back what the rows of a batch that could not be journalled had changed in advance."""
@@ -272,10 +306,13 @@ cdef class PathTable:
             number = c.path[row]
             if number >= self.count:
                 continue
-            if c.kind[row] == ROW_ENROLMENT:
+            if c.kind[row] == ROW_ENROLMENT and self.path[number].state == PATH_PENDING:
                 self.set_state(number, PATH_NEW)
             elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT:
-                self.set_state(number, PATH_UP if c.state[row] == STATE_RAISED else PATH_FAULT)
+                if c.state[row] == STATE_RAISED and self.path[number].state == PATH_RAISING:
+                    self.set_state(number, PATH_UP)
+                elif c.state[row] == STATE_CLEARED and self.path[number].state == PATH_CLEARING:
+                    self.set_state(number, PATH_FAULT)
 
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1:
         """Enter the path that an enrolment row names, such as `dc09:0123@north/default/R1/L0 supervision=90000`.
@@ -350,10 +387,12 @@ cdef class PathTable:
             self.count = count
             for i in range(count):
                 # What was on its way when the table was saved is decided by the journal that follows.
-                if self.path[i].state == PATH_RETURNED:
-                    self.path[i].state = PATH_FAULT
-                elif self.path[i].state == PATH_PENDING:
+                if self.path[i].state == PATH_PENDING:
                     self.path[i].state = PATH_NEW
+                elif self.path[i].state == PATH_RAISING:
+                    self.path[i].state = PATH_UP
+                elif self.path[i].state > PATH_FAULT:
+                    self.path[i].state = PATH_FAULT
                 self.states[self.path[i].state] += 1
                 self.path[i].reported = 255
                 if self.path[i].key.account_size:
@@ -362,7 +401,7 @@ cdef class PathTable:
     def check(self):
         """Raise AssertionError unless every path is found by its key and the states are counted right."""
         cdef uint32_t i
-        cdef uint32_t states[5]
+        cdef uint32_t states[7]
         memset(states, 0, sizeof(states))
         assert sizeof(Path) == 64 and sizeof(PathKey) == 32
         for i in range(self.count):
@@ -371,5 +410,5 @@ cdef class PathTable:
                 continue
             assert path_find(self.path, &self.by_key, &self.hash_key, &self.path[i].key) == i
             assert i in self.paths_of(self.transmitter_text(i))
-        for i in range(5):
+        for i in range(PATH_STATE_COUNT):
             assert states[i] == self.states[i]

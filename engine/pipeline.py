@@ -38,13 +38,13 @@ from engine.configure import without_password
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
 from engine.forward.hub import Forward
-from engine.heartbeats import HeartbeatLog
+from engine.heartbeats import HEARTBEAT_LOG_ROWS, HeartbeatLog
 from engine.histogram import Histogram
+from engine.housekeeping import SNAPSHOT, URGENCY_OF_ROOM, House
 from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, JournalSettings, Lease, Span
 from engine.journal.real_disk import RealDisk
 from engine.journal.segments import LogStart, SegmentLog
-from engine.journal.snapshots import Sections
 from engine.journal.space import Room, SpaceSettings
 from engine.listen.binding import open_sockets
 from engine.listen.enrolment import Enrolment
@@ -62,7 +62,7 @@ from engine.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
 from engine.store.settings import StoreSettings
-from engine.store.writer import Store
+from engine.store.writer import Store, expect_lost_copies
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
 from engine.supervise.wheel import Wheel
@@ -70,9 +70,11 @@ from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
 MS = 1_000_000
-SNAPSHOT = "engine"
-URGENCY_OF_ROOM = {Room.OK: 0, Room.LOW: 1, Room.FULL: 2}
-HEARTBEAT_LOG_ROWS = 1 << 20
+PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
+
+
+class Unusable(JournalError):
+    """What the data directory holds cannot be started from."""
 
 
 class Pipeline:
@@ -84,9 +86,13 @@ class Pipeline:
         self.data = Path(config.data)
         self.stopping = asyncio.Event()
         self.rows_waiting = asyncio.Event()
-        self.journal_idle = asyncio.Event()
+        self.journal_idle = asyncio.Event()  # set: no row waits, and no append is on its way
+        self.journal_idle.set()
         self.journal_trouble = ""           # why the last append failed; empty while all is well
-        self.snapshot_ns = 0                # wall clock of the last snapshot
+        self.outcomes_trouble = ""          # why the outcome log ends before the journal; empty while it does not
+        self.hash_key = secrets.token_bytes(16)
+        self.house = House(self)
+        self.failure: Exception | None = None  # of a callback that no stage awaits
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
         self.udp: list[UdpListener] = []
         self.tcp: list[TcpListener] = []
@@ -115,6 +121,7 @@ class Pipeline:
             await database
         except BaseException:
             database.cancel()
+            await asyncio.gather(database, return_exceptions=True)
             raise
 
     def journal_settings(self) -> JournalSettings:
@@ -125,27 +132,30 @@ class Pipeline:
     async def recover(self) -> None:
         """Build the stages from the last snapshot and the journal after it; the database is not asked."""
         config, journal = self.config, self.journal
-        key = secrets.token_bytes(16)
         self.lease: Lease = await anext(journal.acquire())
         snapshot = await journal.load(self.lease, SNAPSHOT)
         sections = snapshot.sections if snapshot else {}
         at = snapshot.at if snapshot else 0
-        self.paths = PathTable(config.paths.max, key)
+        self.paths = PathTable(config.paths.max, self.hash_key)
         self.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
-                           config.admit.window_ns, key)
-        self.filter = Filter(journal.first + 1, security=config.filter.security, medical=config.filter.medical,
-                             hash_key=key)
-        if snapshot:
-            self.paths.load(sections["paths"])
-            self.admit.load(sections["admit"])
-            self.filter.load(sections["filter"])
+                           config.admit.window_ns, self.hash_key)
+        try:
+            self.filter = self.new_filter(sections.get("filter"))
+            if snapshot:
+                self.paths.load(sections["paths"])
+                self.admit.load(sections["admit"])
+        except ValueError as error:
+            raise Unusable(f"the snapshot cannot be used: {error}") from None
+        if not snapshot and journal.trimmed:
+            raise Unusable("the journal was trimmed and no snapshot of what went before can be read; bring one back, "
+                           "or put the journal directory aside to begin anew")
         first_mark = self.filter.next_event - 1
         self.outcomes = await SegmentLog.open(
             self.disk, self.clock, "outcomes", SpaceSettings(config.journal.segment_bytes),
             lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
         async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
             self.admit.apply(batch)
-            self.judge_batch(span, batch)
+            self.judge_batch(span, batch, replayed=True)
         self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
                                         self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
@@ -187,15 +197,16 @@ class Pipeline:
         bind_readings(self.view.metrics, self)
         for listener in config.listeners:
             number = enrolment.listen_on(listener.name, listener.realm)
+            protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
             udp_socket, tcp_socket = open_sockets(listener.listen.host, listener.listen.port,
                                                   limits.receive_buffer_bytes)
             udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
-                              self.to_reply["heartbeat"], self.to_reply["signal"])
+                              self.to_reply["heartbeat"], self.to_reply["signal"], protocol)
             tcp = TcpListener(
                 self.receiver, self.clock, self.listening, number, self.to_reply["heartbeat"], self.to_reply["signal"],
                 connections_max=limits.connections_max, held_per_connection_max=limits.held_per_connection_max,
                 held_max=limits.held_max, garbage_bytes_max=limits.garbage_bytes_max, idle_ns=limits.idle_timeout_ns,
-                frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows)
+                frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows, protocol=protocol)
             self.udp.append(udp)
             self.tcp.append(tcp)
             loop.add_reader(udp_socket, self.on_datagrams, udp)
@@ -205,13 +216,12 @@ class Pipeline:
 
     def registered(self) -> list[tuple[int, str, str, int]]:
         """Return the transmitters that the configuration names, as Enrolment takes them."""
-        numbers = {text: number for number, text in PROTOCOL_TEXT.items()}
         found = []
         for transmitter in self.config.transmitters:
             protocol, _, rest = transmitter.account.partition(":")
             account, _, realm = rest.partition("@")
             supervision_ns = transmitter.supervision_ns or self.config.supervision.default_ns
-            found.append((numbers[protocol], account, realm, supervision_ns // MS))
+            found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS))
             for number in self.paths.paths_of(transmitter.account):
                 self.paths.supervise(number, supervision_ns // MS)
         return found
@@ -226,14 +236,18 @@ class Pipeline:
     async def run(self) -> None:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
-            self.journal_rows, self.judge, self.store.run, self.supervise, self.keeper.run, self.keep_house]
+            self.journal_rows, self.judge, self.store.run, self.supervise, self.keeper.run, self.house.run]
+        asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
         tasks.append(asyncio.create_task(self.wait_for_stop(), name="stop"))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            await self.drain(tasks)
+            if self.failure:
+                raise self.failure
+            tasks[stages.index(self.supervise)].cancel()  # nobody is heard from here on
+            await self.drain()
         finally:
             for task in tasks:
                 task.cancel()
@@ -242,6 +256,15 @@ class Pipeline:
     def stop(self) -> None:
         """Ask `run` to end in order."""
         self.stopping.set()
+
+    def on_callback_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error in a callback of the loop: the network's are survived, one of ours ends the engine."""
+        error = context.get("exception")
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self.failure = error
+            self.stop()
+        else:
+            log.debug("event loop: %s", context.get("message"))
 
     async def wait_for_stop(self) -> None:
         await self.stopping.wait()
@@ -296,28 +319,53 @@ class Pipeline:
             log.error("the journal refuses rows; they get no reply", extra={"why": str(error)})
         self.journal_trouble = str(error)
         self.view.journal_failures[type(error).__name__.lower()] += 1
+        lost = [sealed]
+        if len(self.admit):  # what gathered meanwhile goes too: its replies and paths may hang on the lost rows
+            lost.append(Batch.view(self.admit.batch.encode()))
+            ticket = self.admit.take()
         self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
         self.admit.fail(ticket)
-        self.paths.retract(sealed)
+        for batch in lost:
+            self.paths.retract(batch)
         for listener in self.listeners():
             listener.withhold(ticket)
-        outcome = Outcome.view(self.filter.show(sealed))
-        if outcome.events_in:
-            self.forward.show(outcome.blocks())
+        for batch in lost:
+            outcome = Outcome.view(self.filter.show(batch))
+            if outcome.events_in:
+                self.forward.show(outcome.blocks())
 
     async def judge(self) -> None:
         """FILTER: judge what is durable, in its order."""
         async for span, batch in self.journal.read(self.judged()):
-            self.judge_batch(span, batch)
+            self.judge_batch(span, batch, replayed=False)
 
     def judged(self) -> int:
         """Return the number of the last row that was judged."""
         return self.filter.position or self.journal.first - 1
 
-    def judge_batch(self, span: Span, batch: Batch) -> None:
-        self.paths.apply(batch)
+    def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
+        self.paths.apply(batch, replayed)
         outcome = self.filter.apply(span.first, batch)
-        self.outcomes.append_now(outcome, span.rows, self.filter.next_event - 1, first=span.first)
+        if not self.outcomes_trouble:
+            try:
+                self.keep_outcome(span, outcome, self.filter)
+                return
+            except JournalError as error:
+                log.error("the outcome log refuses entries; events are shown, and it is made again when there is room",
+                          extra={"why": str(error)})
+                self.outcomes_trouble = str(error)
+        if not replayed:
+            self.forward.show(Outcome.view(outcome).blocks())
+
+    def keep_outcome(self, span: Span, outcome: bytes, judging: Filter) -> None:
+        self.outcomes.append_now(outcome, span.rows, judging.next_event - 1, first=span.first)
+
+    def new_filter(self, saved: bytes | None) -> Filter:
+        judging = Filter(self.journal.first + 1, security=self.config.filter.security,
+                         medical=self.config.filter.medical, hash_key=self.hash_key)
+        if saved is not None:
+            judging.load(saved)
+        return judging
 
     async def supervise(self) -> None:
         """SUPERVISE: turn the wheel; what it finds goes into the intake."""
@@ -327,47 +375,9 @@ class Pipeline:
             self.on_rows()
             await asyncio.sleep(0 if more else tick_s)
 
-    # -- keeping house
-
-    async def keep_house(self) -> None:
-        """Once a second: sweep connections, look at the journal's room, trim, and take snapshots when they are due."""
-        snapshot_due_ns = self.clock.monotonic_ns() + self.config.journal.snapshot_every_ns
-        while True:
-            await asyncio.sleep(1)
-            for tcp in self.tcp:
-                tcp.sweep()
-            self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
-            try:
-                await self.commit_stored()
-                if self.clock.monotonic_ns() >= snapshot_due_ns:
-                    snapshot_due_ns = self.clock.monotonic_ns() + self.config.journal.snapshot_every_ns
-                    await self.take_snapshot()
-                await self.journal.trim()
-                await self.outcomes.trim(min(self.journal.deletable(), self.journal.first - 1))
-            except JournalError as error:
-                log.error("housekeeping failed", extra={"why": str(error)})
-
-    async def commit_stored(self) -> None:
-        stored = min(self.store.counters.position, self.journal.durable().number)
-        if stored >= self.journal.first:
-            await self.journal.commit(self.lease, "store", stored)
-
-    async def take_snapshot(self) -> None:
-        """Write what the stages remember, at the number that FILTER has judged. The outcomes up to it go first."""
-        at = self.filter.position
-        if not at:
-            return
-        sections: Sections = {
-            "paths": self.paths.save(), "admit": self.admit.save(), "filter": self.filter.save(),
-            "listening": self.listening.listening_ms.to_bytes(8, "little"),
-        }
-        await self.outcomes.sync()
-        await self.journal.snapshot(self.lease, SNAPSHOT, at, sections)
-        self.snapshot_ns = self.clock.wall_ns()
-
     # -- from serving to nothing
 
-    async def drain(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def drain(self) -> None:
         """Take no more, answer what is durable, let the readers catch up, and write a last snapshot."""
         log.info("stopping")
         loop = asyncio.get_running_loop()
@@ -377,22 +387,21 @@ class Pipeline:
             server.close()
         for tcp in self.tcp:
             tcp.drain()
-        tasks[3].cancel()  # supervision: nobody is heard any more
         try:
             async with asyncio.timeout(self.config.listen.drain_timeout_ns / SECOND_NS):
-                if len(self.admit):
-                    await self.journal_idle.wait()
+                await self.journal_idle.wait()
                 await self.catch_up()
         except TimeoutError:
             log.warning("stopped before everything was stored; it is in the journal")
         with contextlib.suppress(JournalError):
-            await self.commit_stored()
-            await self.take_snapshot()
+            await self.house.commit_stored()
+            await self.house.take_snapshot()
 
     async def catch_up(self) -> None:
         """Let FILTER, FORWARD and STORE come to the journal's end."""
         async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
             pass
+        await self.forward.catch_up()
         await self.operate.close()
         if self.store.counters.up and self.filter.position:
             await self.store.wait_stored(self.filter.position)
@@ -400,6 +409,8 @@ class Pipeline:
 
     async def close(self) -> None:
         """Close what `open` opened, as far as it came."""
+        for connection in [connection for tcp in self.tcp for connection in tcp.connections]:
+            connection.close("shutdown")
         for udp in self.udp:
             asyncio.get_running_loop().remove_reader(udp.socket)
             udp.socket.close()
@@ -420,6 +431,7 @@ async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT, and say when it is ready."""
     pipeline = Pipeline(config, Clock())
     loop = asyncio.get_running_loop()
+    expect_lost_copies(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, pipeline.stop)
     try:
@@ -438,6 +450,6 @@ def run(config: Config) -> int:
     try:
         uvloop.run(serve(config))
     except (JournalError, OSError, EmbeddedPostgresError) as error:
-        log.error("%s", error)
+        log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
         return 1
     return 0

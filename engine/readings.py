@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.clock import SECOND_NS, clock_offset_seconds
+from engine.heartbeats import HEARTBEAT_LOG_ROWS
 from engine.operate.metrics import Metrics
 from engine.version import PYTHON, VERSION
 
@@ -28,7 +29,7 @@ def bind_listen(metrics: Metrics, engine: Pipeline) -> None:
     receiver, enrolment, admit = engine.receiver, engine.enrolment, engine.admit
 
     def shed() -> dict[str, int]:
-        return {**receiver.counts()["shed"], "heartbeat_row": engine.heartbeats.shed,
+        return {**receiver.counts()["shed"], "heartbeat_row": engine.heartbeats.shed + engine.keeper.rows_lost,
                 "reply_withheld": receiver.counts()["replies_withheld"]}
 
     def closed() -> dict[str, int]:
@@ -68,7 +69,7 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_journal_capacity_bytes", lambda: int(journal.stat()["bytes_max"]))
     metrics.bind("tocsin_journal_segments", lambda: int(journal.stat()["segments"]))
     metrics.bind("tocsin_journal_disk_free_bytes", engine.disk.free_bytes)
-    metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.snapshot_ns / SECOND_NS)
+    metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.house.snapshot_ns / SECOND_NS)
     metrics.bind("tocsin_signals_total", judging.signal_counts)
     metrics.bind("tocsin_verdicts_total", judging.verdict_counts)
     # Until somebody can accept an alarm, every open one is unaccepted.
@@ -77,19 +78,21 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
 
 
 def bind_readers(metrics: Metrics, engine: Pipeline) -> None:
-    store = engine.store.counters
+    store, journal = engine.store.counters, engine.journal
     metrics.bind("tocsin_store_rows_total", lambda: store.rows_total)
     metrics.bind("tocsin_store_refused_total", lambda: store.refused_total)
     metrics.bind("tocsin_store_retries_total", lambda: store.reconnects_total)
     metrics.bind("tocsin_store_restarts_total", lambda: engine.postgres.restarts if engine.postgres else 0)
-    metrics.bind("tocsin_store_lag_rows", lambda: max(0, engine.judged() - store.position) if store.position else 0)
+    metrics.bind("tocsin_store_lag_rows", lambda: max(0, engine.judged() - max(store.position, journal.first - 1)))
     metrics.bind("tocsin_store_up", lambda: int(store.up))
     metrics.bind("tocsin_queue_depth", lambda: {
         "intake": len(engine.admit), "filter": engine.journal.durable().number - engine.judged(),
         "replies": sum(part.held_in for part in engine.listeners()),
         "heartbeat_rows": len(engine.heartbeats)})
     metrics.bind("tocsin_queue_capacity", lambda: {
-        "intake": engine.config.listen.batch_rows, "replies": engine.config.listen.held_max})
+        "intake": engine.config.listen.batch_rows,
+        "replies": engine.config.listen.held_max * (len(engine.udp) + len(engine.tcp)),
+        "heartbeat_rows": HEARTBEAT_LOG_ROWS if engine.config.store.heartbeats == "all" else 0})
 
 
 def bind_supervise(metrics: Metrics, engine: Pipeline) -> None:

@@ -34,8 +34,13 @@ class StoredRows:
         try:
             async with (aclosing(self._outcomes.read(start)) as outcomes,
                         aclosing(self._journal.read(start)) as batches):
+                begun = False
                 async for entry in outcomes:
                     span, batch = await anext(batches)
+                    if not begun and span.first < entry.first:
+                        # The outcomes were lost and made again from the last snapshot on: what is before has none.
+                        raise StoreTrimmed(entry.first)
+                    begun = True
                     if (span.first, span.rows) != (entry.first, entry.rows):
                         raise AssertionError(f"outcome {entry.first}+{entry.rows} beside journal entry "
                                              f"{span.first}+{span.rows}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engine.journal.space import Room
 from engine.operate.metrics import Metrics
 from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from engine.store.queries import DatabaseAway
@@ -49,13 +50,17 @@ class View:
                 "supervise": {"listening_ms": engine.listening.listening_ms,
                               "credited_ms": engine.listening.credited_ms},
             },
-            "snapshot_at": at(engine.snapshot_ns),
+            "snapshot_at": at(engine.house.snapshot_ns),
         }
 
     def ready(self) -> Sequence[Check]:
         engine = self._engine
+        trouble = engine.journal_trouble
+        if not trouble and engine.journal.room() is Room.FULL:
+            trouble = "the journal is full: only fire, gas and prealarm are taken"
         return (
-            Check("journal", not engine.journal_trouble, engine.journal_trouble),
+            Check("journal", not trouble, trouble),
+            Check("outcomes", not engine.outcomes_trouble, engine.outcomes_trouble),
             Check("listeners", bool(engine.bound), "no listener is bound"),
             Check("running", not engine.stopping.is_set(), "the engine is stopping"),
         )
@@ -72,22 +77,19 @@ class View:
         return self._transmitter(numbers) if numbers else None
 
     def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
-        """Return transmitters in the order in which they were enrolled; `key` of the last is the next `after`."""
+        """Return transmitters in the order in which they were enrolled; `key` of the last is the next `after`.
+
+        A state is wanted of any of a transmitter's paths.
+        """
         paths = self._engine.paths
         start = 0
         if question.after is not None:
             known = paths.paths_of(question.after)
             start = known[0] + 1 if known else len(paths)
-        found: list[Json] = []
-        for number in range(start, len(paths)):
-            if not paths.is_first(number):
-                continue
-            entry = self._transmitter(paths.paths_of(paths.transmitter_text(number)))
-            if question.state in (None, entry["state"]) and not question.area:
-                found.append(entry)
-                if len(found) == question.limit:
-                    break
-        return found
+        if question.area:
+            return []  # no transmitter has an area before there is a registry
+        return [self._transmitter(paths.paths_of(paths.transmitter_text(number)))
+                for number in paths.scan(start, question.state, question.limit)]
 
     def _transmitter(self, numbers: Sequence[int]) -> Json:
         shown = [self._engine.paths.show(number) for number in numbers]
@@ -103,7 +105,7 @@ class View:
     async def signals(self, question: SignalQuestion) -> Sequence[Json]:
         try:
             rows = await self._engine.queries.signals(question.limit, question.before, question.account,
-                                                      question.signal_class)
+                                                      question.signal_class, question.protocol, question.realm)
         except DatabaseAway as error:
             raise Away(str(error)) from None
         for row in rows:
@@ -123,9 +125,10 @@ class View:
                 continue
             if question.account is not None and question.account.upper().encode() not in data.upper():
                 continue
+            answered = None if frame["answered"] == "none" else frame["answered"]
             found.append({"number": str(number), "at": at(number), "protocol": frame["protocol"],
                           "reason": frame["reason"], "peer": f"{frame['peer']}:{frame['port']}", "account": None,
-                          "size": frame["size"], "bytes": data.hex(), "answered": None})
+                          "size": frame["size"], "bytes": data.hex(), "answered": answered})
             if len(found) == question.limit:
                 break
         return found

@@ -3,9 +3,9 @@
 # One entry a signal, in a ring in the order of admission, found through two indexes:
 #   by_frame   hash of (path, frame identity, which signal of the frame) -> newest entry
 #   by_point   hash of (path, point)                                     -> newest entry of that point
-# A frame is known when all its signals have an entry within the window, and each either bears the same stamp or is
-# still the newest of its point: a panel that never changes its sequence and sends alarm, restore, alarm has sent
-# three signals. Frames without a stamp have no "same stamp".
+# A frame is known when all its signals have an entry within the window, and each either bears the same stamp or
+# nothing but that frame itself came from its point since: a panel that never changes its sequence and sends alarm,
+# restore, alarm has sent three signals. Frames without a stamp have no "same stamp".
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from engine.index cimport Index
@@ -18,6 +18,7 @@ cdef struct Entry:
     uint64_t ticket          # what its reply waited for
     int64_t  admitted_ns     # received_ns of the row
     int64_t  stamp_ns        # occurred_ns of the row
+    uint64_t group           # hash of the frame's first signal; with admitted_ns it names one coming of the frame
 
 cdef class Admit(Intake):
     cdef Entry* entries              # owned; a ring of entries_max slots

@@ -16,7 +16,7 @@ from engine.intake cimport TICKET_DURABLE, Mark, Offered
 from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash
 
-ADMIT_VERSION = 1
+ADMIT_VERSION = 2
 
 
 cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept nogil:
@@ -62,7 +62,7 @@ cdef class Admit(Intake):
     cdef uint64_t known_ticket(self, uint32_t row, uint32_t ordinal, bint* known) noexcept nogil:
         """Look for the entry of signal `ordinal` of a frame; set `known` and return the ticket of its first copy."""
         cdef Columns* c = self.rows
-        cdef uint64_t hash = self.frame_hash(row, ordinal), point
+        cdef uint64_t hash = self.frame_hash(row, ordinal)
         cdef Probe probe = index_first(&self.by_frame, hash), newest
         cdef uint32_t slot, other
         cdef Entry* entry
@@ -84,7 +84,8 @@ cdef class Admit(Intake):
             other = index_next(&self.by_point, &newest)
             if other == INDEX_NONE or self.entries[other].point == entry.point:
                 break
-        known[0] = other == slot
+        known[0] = other != INDEX_NONE and self.entries[other].group == entry.group \
+            and self.entries[other].admitted_ns == entry.admitted_ns
         return entry.ticket
 
     cdef void forget(self, uint64_t number) noexcept nogil:
@@ -127,6 +128,7 @@ cdef class Admit(Intake):
     cdef void remember(self, uint32_t row, uint32_t ordinal, uint64_t ticket) noexcept nogil:
         cdef Entry entry
         entry.frame = self.frame_hash(row, ordinal)
+        entry.group = self.frame_hash(row, 1)
         entry.point = self.point_hash(row)
         entry.ticket = ticket
         entry.admitted_ns = self.rows.received_ns[row]
@@ -206,6 +208,8 @@ cdef class Admit(Intake):
         """Fill an empty memory from what `save` gave; raises ValueError when it is no such thing."""
         if self.head != self.tail:
             raise ValueError("admit already remembers frames")
+        if len(saved) < 24:
+            raise ValueError("admit memory of the wrong version or length")
         version, count, first, second = struct.unpack_from("<IIQQ", saved)
         if version != ADMIT_VERSION or len(saved) != 24 + count * sizeof(Entry):
             raise ValueError("admit memory of the wrong version or length")

@@ -23,6 +23,7 @@ logger = logging.getLogger("engine.forward")
 
 PIECE_BYTES = 65536
 RETRY_MS = 1000                  # what a browser is told to wait before it connects again
+CATCH_UP_LOOK_S, CATCH_UP_LOOKS = 0.005, 200   # a slow subscriber may take so much of the time for the store
 WATCH_PARTS = 4                  # the watch looks this often within the shortest of its deadlines
 
 
@@ -120,6 +121,14 @@ class Forward:
             self.closed[reason] = self.closed.get(reason, 0) + 1
             logger.debug("subscriber gone: %s", reason)
         return subscriber.response
+
+    async def catch_up(self) -> None:
+        """Return when every subscriber was given all events up to now, or after a second: for the engine's end."""
+        latest = self._source.latest_event()
+        for _ in range(CATCH_UP_LOOKS):
+            if all(subscriber.position >= latest for subscriber in self._subscribers):
+                return
+            await asyncio.sleep(CATCH_UP_LOOK_S)
 
     async def close(self) -> None:
         """End all streams and take no more. Returns at once; each handler finishes its own response."""

@@ -132,6 +132,11 @@ class Journal:
         """The oldest number that is kept; in a new journal the first that it gives."""
         return self._log.first_kept
 
+    @property
+    def trimmed(self) -> bool:
+        """Whether its beginning is no longer kept."""
+        return self._log.segments[0].header.ordinal > 1
+
     def append(self, partition: int, batch: Batch, *, urgent: bool = False) -> Coroutine[Any, Any, Span]:
         """Encode `batch` at once, so that it may be refilled; the awaited result comes when it is durable.
 

@@ -60,6 +60,7 @@ class SegmentLog:
         self._sync_failed = False
         self._appending = False
         self._trimming = asyncio.Lock()
+        self._skip_to = 0
         self._grown = asyncio.Event()
         self._closed = False
 
@@ -113,6 +114,7 @@ class SegmentLog:
             return entry
         finally:
             self._appending = False
+            self._skip()
 
     def append_now(self, payload: bytes, rows: int, mark: int, *, first: int) -> Entry:
         """Append without making it durable: `sync` does that. At most the page cache is touched.
@@ -130,6 +132,7 @@ class SegmentLog:
             file.write_now(offset, data)
         except BaseException:
             self._give_up(entry)
+            self.next = entry.first  # the log is derivable: the same entry may be offered again
             raise
         self._publish(entry, data)
         return entry
@@ -159,11 +162,15 @@ class SegmentLog:
         return last
 
     def skip_past(self, number: int) -> None:
-        """Give only numbers greater than `number` from now on."""
-        assert not self._appending
-        if number > self.last:
-            self.last = number
-            self.next = max(self.next, number + 1)
+        """Give only numbers greater than `number` from now on; an append that is under way keeps its own."""
+        self._skip_to = max(self._skip_to, number)
+        if not self._appending:
+            self._skip()
+
+    def _skip(self) -> None:
+        if self._skip_to > self.last:
+            self.last = self._skip_to
+            self.next = max(self.next, self._skip_to + 1)
             self._wake()
 
     @property

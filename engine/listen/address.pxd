@@ -10,7 +10,9 @@ cdef inline void set_peer_hash(Arrival* arrival) noexcept nogil:
     cdef uint64_t upper, lower
     memcpy(&upper, arrival.address, 8)
     memcpy(&lower, arrival.address + 8, 8)
-    upper = (upper ^ lower * <uint64_t>0x9E3779B97F4A7C15) * <uint64_t>0xD6E8FEB86659FD93
+    upper = upper * <uint64_t>0xD6E8FEB86659FD93 ^ lower * <uint64_t>0x9E3779B97F4A7C15
+    # A product carries upwards alone: without this the lower bits would not know the last bytes of the address.
+    upper = (upper ^ upper >> 32) * <uint64_t>0xD6E8FEB86659FD93
     arrival.peer = <uint32_t>(upper >> 32) | 1
 
 cdef inline void note_peer(Arrival* arrival, const sockaddr_in6* peer) noexcept nogil:

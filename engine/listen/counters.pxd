@@ -14,9 +14,10 @@ cdef enum Refusal:                  # refused for a reason that no codec knows; 
 cdef enum Shed:
     SHED_SIGNAL = 0                  # no room in the intake; no reply, the transmitter sends again
     SHED_HELD_REPLY = 1              # no room to hold its reply; likewise
-    SHED_HEARTBEAT_REPLY = 2         # the socket did not take it
+    SHED_REPLY = 2         # the socket did not take it
     SHED_CONNECTION = 3              # too many connections
-    SHED_COUNT = 4
+    SHED_ENROLMENT = 4               # no room to enrol a new path; no reply
+    SHED_COUNT = 5
 
 cdef struct Counters:
     uint64_t frames[PROTOCOL_COUNT][FRAME_KIND_COUNT]

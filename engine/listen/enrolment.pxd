@@ -9,6 +9,7 @@ cdef enum Policy:
     POLICY_ENROL = 0
     POLICY_QUARANTINE = 1            # stored and labelled, not supervised
     POLICY_REFUSE = 2                # no reply
+    POLICY_LATER = 3                 # no room now; not a setting
 
 cdef struct Registered:              # a transmitter that the configuration names
     PathKey  key                     # account and protocol; listener = realm number, the rest zero
@@ -30,7 +31,7 @@ cdef class Enrolment:
     cdef uint32_t supervision_ms     # of those that the configuration does not name
     cdef int64_t interval_ns         # between two enrolments
     cdef int64_t burst_ns
-    cdef int64_t due_ns              # when the next one is due
+    cdef int64_t due_ns              # a next one may come after this time
     cdef readonly uint64_t enrolled
     cdef readonly uint64_t quarantined
     cdef readonly uint64_t refused
@@ -40,4 +41,5 @@ cdef class Enrolment:
     cdef const Registered* find(self, const PathKey* key) noexcept nogil
     cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
                          int64_t seen_ms) noexcept nogil
-    cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil
+    cdef bint has_room(self, const Columns* rows) noexcept nogil
+    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil

@@ -1,6 +1,6 @@
 """Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known."""
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport INT64_MAX
+from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
@@ -15,6 +15,9 @@ from engine.siphash cimport siphash
 POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
 BURST_SECONDS = 1
 
+cdef enum:
+    ROW_BYTES_MAX = PATH_TEXT_BYTES_MAX + 32
+
 
 cdef class Enrolment:
     def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
@@ -24,9 +27,9 @@ cdef class Enrolment:
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit
         self.supervision_ms = supervision_ms
-        self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else INT64_MAX // 4
         self.burst_ns = BURST_SECONDS * 1_000_000_000
-        self.due_ns = 0
+        self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else 0
+        self.due_ns = INT64_MIN // 2 if rate > 0 else INT64_MAX
         self.realm_numbers = {"": 0}
         self.realm_of = <uint16_t*>calloc(LISTENERS_MAX, sizeof(uint16_t))
         self.registered = <Registered*>calloc(len(registered) + 1, sizeof(Registered))
@@ -95,7 +98,7 @@ cdef class Enrolment:
         if entry == NULL and self.policy == POLICY_ENROL:
             if self.due_ns < monotonic_ns - self.burst_ns:
                 self.due_ns = monotonic_ns - self.burst_ns
-            if self.due_ns > monotonic_ns or self.paths.count >= self.limit:
+            if self.due_ns >= monotonic_ns or self.paths.count >= self.limit:
                 admission.policy = POLICY_QUARANTINE
             else:
                 self.due_ns += self.interval_ns
@@ -109,14 +112,16 @@ cdef class Enrolment:
         self.refused += admission.policy == POLICY_REFUSE
         return admission
 
-    cdef bint push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
-        """Add the row that makes path `number` known; False when the batch is full."""
+    cdef bint has_room(self, const Columns* rows) noexcept nogil:
+        """Tell whether a batch has room for one enrolment."""
+        return batch_has_room(rows, 1, ROW_BYTES_MAX)
+
+    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
+        """Add the row that makes path `number` known; the caller has asked has_room."""
         cdef PathKey* key = &self.paths.path[number].key
-        cdef char out[PATH_TEXT_BYTES_MAX + 32]
+        cdef char out[ROW_BYTES_MAX]
         cdef PathText text
         cdef Row row
-        if not batch_has_room(rows, 1, sizeof(out)):
-            return False
         text = self.paths.write_text(number, out)
         text.size += snprintf(out + text.size, 32, b" supervision=%u", self.paths.path[number].supervision_ms)
         memset(&row, 0, sizeof(Row))
@@ -131,4 +136,3 @@ cdef class Enrolment:
         row.realm.at = row.native.at + text.realm_at if text.realm_size else 0
         row.realm.size = text.realm_size
         batch_push(rows, &row)
-        return True

@@ -7,9 +7,12 @@ from codec.status cimport Status
 from engine.heartbeats cimport HeartbeatLog
 from engine.intake cimport Intake
 from engine.listen.counters cimport Counters
-from engine.listen.enrolment cimport Enrolment
+from engine.listen.enrolment cimport Admission, Enrolment
 from engine.listen.refused cimport RefusedFrames
 from engine.paths cimport PathKey, PathTable
+
+cdef enum:
+    PROTOCOL_ANY = 0
 
 cdef enum Action:
     ACTION_WAIT = 0          # the frame is not complete
@@ -25,6 +28,7 @@ cdef struct Arrival:         # what is the same for all frames of one wake-up or
     uint16_t listener
     uint8_t  address[16]     # of the peer, IPv6 or IPv4-mapped; for the list of refused frames
     uint16_t port
+    uint8_t  protocol        # the one that this listener takes, or PROTOCOL_ANY
 
 cdef struct Taken:
     uint32_t size            # bytes to move on by
@@ -48,7 +52,7 @@ cdef class Receiver:
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
     cdef void refuse(self, const uint8_t* data, uint32_t size, const Arrival* arrival, int status,
                      Taken* taken) noexcept nogil
-    cdef uint32_t meet(self, Frame* frame, const PathKey* key, const Arrival* arrival, uint8_t* policy) noexcept nogil
+    cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil
     cdef void journal(self, Frame* frame, uint32_t path, bint quarantined, const Arrival* arrival,
                       Taken* taken) noexcept nogil
     cdef void answer(self, const Frame* frame, const Arrival* arrival, Taken* taken) noexcept nogil

@@ -5,23 +5,23 @@ rare: signals go to the intake, unknown accounts to enrolment, bad bytes to the 
 """
 from libc.string cimport memcpy, memset
 
-from codec.batch cimport NO_PATH, Text, batch_text
+from codec.batch cimport NO_PATH, batch_text
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile
 from codec.limits cimport FRAME_BYTES_MAX
-from codec.status cimport BATCH_FULL, NEED_DATA, OK
+from codec.status cimport BAD_START, BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
                           PROTOCOL_COUNT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
-from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT, SHED_SIGNAL)
-from engine.listen.enrolment cimport POLICY_ENROL, POLICY_QUARANTINE, POLICY_REFUSE, Admission
+from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT, SHED_ENROLMENT, SHED_SIGNAL)
+from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission
 from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
 from engine.listen.refused import ANSWER_TEXT, REFUSAL_TEXT
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
 
-SHED_TEXT = ("signal", "held_reply", "heartbeat_reply", "connection")
+SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
 
 
 cdef class Receiver:
@@ -40,7 +40,7 @@ cdef class Receiver:
         cdef PathKey key
         cdef Path* path
         cdef uint32_t number
-        cdef uint8_t policy = POLICY_ENROL
+        cdef Admission admission
         cdef Status status = split(data, size, &frame)
         taken.action = ACTION_NONE
         taken.status = status
@@ -53,8 +53,12 @@ cdef class Receiver:
         if status != OK:
             self.refuse(data, size, arrival, status, taken)
             return
+        admission.policy = POLICY_ENROL
         taken.size = frame.size
         taken.protocol = frame.protocol
+        if arrival.protocol != PROTOCOL_ANY and arrival.protocol != frame.protocol:
+            self.refuse(data, size, arrival, BAD_START, taken)
+            return
         if frame.kind == FRAME_REPLY:
             self.counters.frames[frame.protocol][<int>FRAME_REPLY] += 1
             taken.kind = FRAME_REPLY
@@ -62,14 +66,18 @@ cdef class Receiver:
         path_key_of(&frame, arrival.listener, &key)
         number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
         if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
-            number = self.meet(&frame, &key, arrival, &policy)
-            if policy == POLICY_REFUSE:
+            admission = self.meet(&key, arrival)
+            number = admission.path
+            if admission.policy == POLICY_REFUSE:
                 self.refuse(data, frame.size, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
                 return
         if frame.kind != FRAME_HEARTBEAT:
-            self.journal(&frame, number, policy == POLICY_QUARANTINE, arrival, taken)
+            self.journal(&frame, number, admission.policy != POLICY_ENROL, arrival, taken)
             if taken.status != OK and taken.status != BATCH_FULL:
                 return
+        if admission.policy == POLICY_LATER and frame.kind == FRAME_HEARTBEAT:
+            self.counters.shed[<int>SHED_ENROLMENT] += 1
+            taken.status = BATCH_FULL
         taken.kind = frame.kind
         self.counters.frames[frame.protocol][frame.kind] += 1
         if number != NO_PATH:
@@ -82,8 +90,10 @@ cdef class Receiver:
                 path.peer = arrival.peer
             if path.state == PATH_FAULT:
                 self.paths.note_return(number)
-            elif path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE:
-                # Its enrolment is on the way: nothing is answered before that is on the disk.
+            elif (path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
+                  and self.intake.offered > self.intake.durable):
+                # Its enrolment is on the way: nothing is answered before that is on the disk. When all is there and
+                # only the path table does not know it yet, nobody would release a reply that is held.
                 taken.ticket = self.intake.offered
         if taken.status == OK:
             self.answer(&frame, arrival, taken)
@@ -102,7 +112,7 @@ cdef class Receiver:
                      Taken* taken) noexcept nogil:
         """Count what is no frame or not welcome, keep it for the installer, and pass over it."""
         cdef const Format* format = format_of(data[0])
-        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer)
+        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer, arrival.received_ns)
         taken.protocol = format.protocol if format != NULL else 0
         taken.status = status
         taken.action = ACTION_NONE
@@ -110,7 +120,6 @@ cdef class Receiver:
             taken.size = 1 + find_start(data + 1, size - 1)
             self.counters.garbage_bytes += taken.size
         self.counters.rejected[taken.protocol][status] += 1
-        slot.received_ns = arrival.received_ns
         memcpy(slot.address, arrival.address, 16)
         slot.port = arrival.port
         slot.protocol = taken.protocol
@@ -119,24 +128,30 @@ cdef class Receiver:
         slot.size = taken.size
         memcpy(slot.bytes, data, min(taken.size, <uint32_t>REFUSED_BYTES_MAX))
 
-    cdef uint32_t meet(self, Frame* frame, const PathKey* key, const Arrival* arrival,
-                       uint8_t* policy) noexcept nogil:
-        """Decide about a path that is unknown, or whose enrolment was lost; return its number or NO_PATH."""
+    cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil:
+        """Decide about a path that is unknown, or whose enrolment was lost.
+
+        Without room for an enrolment nobody is enrolled now, and nothing is promised: POLICY_LATER.
+        """
         cdef uint32_t number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, key)
         cdef Admission admission
         cdef Mark mark = self.intake.mark()
-        if not self.intake.has_room(URGENCY_NORMAL):
-            policy[0] = POLICY_QUARANTINE
-            return number
+        cdef int64_t seen_ms = arrival.received_ns // 1000000
+        admission.path = number
+        admission.policy = POLICY_ENROL
+        if number == NO_PATH and self.enrolment.policy != POLICY_ENROL and self.enrolment.find(key) == NULL:
+            return self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms, seen_ms)
+        if not self.intake.has_room(URGENCY_NORMAL) or not self.enrolment.has_room(self.intake.rows):
+            admission.path = NO_PATH
+            admission.policy = POLICY_LATER
+            return admission
         if number == NO_PATH:
-            admission = self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms,
-                                             arrival.received_ns // 1000000)
-            policy[0] = admission.policy
-            number = admission.path
-        if number != NO_PATH and self.enrolment.push_row(self.intake.rows, number, arrival.received_ns):
+            admission = self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms, seen_ms)
+        if admission.path != NO_PATH:
+            self.enrolment.push_row(self.intake.rows, admission.path, arrival.received_ns)
             self.intake.offer(mark)
-            self.paths.set_state(number, PATH_PENDING)
-        return number
+            self.paths.set_state(admission.path, PATH_PENDING)
+        return admission
 
     cdef void journal(self, Frame* frame, uint32_t path, bint quarantined, const Arrival* arrival,
                       Taken* taken) noexcept nogil:

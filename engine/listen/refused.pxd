@@ -8,7 +8,7 @@ cdef enum:
     REFUSED_BYTES_MAX = 256  # of a frame that are kept
 
 cdef struct RefusedFrame:
-    int64_t  received_ns     # 0: free
+    int64_t  received_ns     # 0: free; each frame's own, so that it can stand for the frame in a list
     uint8_t  address[16]
     uint16_t port
     uint8_t  protocol
@@ -20,5 +20,6 @@ cdef struct RefusedFrame:
 cdef class RefusedFrames:
     cdef RefusedFrame* frames        # owned; REFUSED_SOURCES rows of REFUSED_PER_SOURCE
     cdef uint8_t* turn               # owned; which of its row is written next
+    cdef int64_t latest_ns           # received_ns of the newest frame
 
-    cdef RefusedFrame* next_slot(self, uint32_t peer) noexcept nogil
+    cdef RefusedFrame* next_slot(self, uint32_t peer, int64_t received_ns) noexcept nogil

@@ -21,11 +21,14 @@ cdef class RefusedFrames:
         free(self.frames)
         free(self.turn)
 
-    cdef RefusedFrame* next_slot(self, uint32_t peer) noexcept nogil:
-        """Return the slot that the next frame of this source takes; its oldest one is overwritten."""
-        cdef uint32_t source = peer % REFUSED_SOURCES
+    cdef RefusedFrame* next_slot(self, uint32_t peer, int64_t received_ns) noexcept nogil:
+        """Return the slot that the next frame of this source takes, with its time; its oldest one is overwritten."""
+        cdef uint32_t source = (peer >> 1) % REFUSED_SOURCES  # the lowest bit of a peer's hash is always set
         cdef uint32_t slot = source * REFUSED_PER_SOURCE + self.turn[source]
         self.turn[source] = (self.turn[source] + 1) % REFUSED_PER_SOURCE
+        # Frames of one wake-up arrive at one time: a nanosecond parts them, and the newest stays the newest.
+        self.latest_ns = max(self.latest_ns + 1, received_ns)
+        self.frames[slot].received_ns = self.latest_ns
         return &self.frames[slot]
 
     def newest(self):

@@ -43,13 +43,14 @@ cdef class TcpListener:
     cdef TcpLimits limits
     cdef object on_rows              # called after each read that may have filled the intake
     cdef uint16_t listener
+    cdef uint8_t protocol            # the one that it takes, or PROTOCOL_ANY
     cdef uint8_t* buffer             # owned; one for all connections, used from read to read
     cdef object buffer_view
     cdef uint8_t* out                # owned
     cdef uint32_t out_size
     cdef readonly set connections
     cdef readonly dict closed        # reason -> connections
-    cdef dict waiting                # connections with held replies, in the order in which they began to wait
+    cdef dict waiting                # connections with held replies, or stopped for want of room, oldest first
     cdef uint32_t held
     cdef readonly bint draining
 
@@ -71,8 +72,10 @@ cdef class TcpConnection:
     cdef bytearray held_bytes        # of the marked replies, in order
     cdef bint paused_for_replies     # held replies stop the reading
     cdef bint paused_for_writing     # the peer does not take its replies
+    cdef bint peer_done              # it closed its sending side
 
     cdef Pass advance(self, uint32_t size, uint32_t* at) except *
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1
     cdef int run(self, uint32_t size) except -1
     cdef int hold(self, const Taken* taken) except -1
+    cdef bint waits_for(self, uint64_t ticket) noexcept

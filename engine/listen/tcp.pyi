@@ -24,7 +24,8 @@ class TcpListener:
     def __init__(self, receiver: Receiver, clock: Clock, listening: ListeningClock, listener: int,
                  heartbeat_latency: Histogram, signal_latency: Histogram, *, connections_max: int,
                  held_per_connection_max: int, held_max: int, garbage_bytes_max: int, idle_ns: int,
-                 frame_ns: int, on_rows: Callable[[], object]) -> None: ...
+                 frame_ns: int, on_rows: Callable[[], object],
+                 protocol: int = 0) -> None: ...
     def connection(self) -> TcpConnection:
         """Make the protocol object of a new connection; the factory that the event loop calls."""
     def count_closed(self, reason: str) -> None: ...

@@ -17,8 +17,9 @@ from codec.status cimport BATCH_FULL, OK
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
-from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION
-from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
+from engine.listen.counters cimport (REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, REFUSED_UNKNOWN_ACCOUNT,
+                                     SHED_CONNECTION)
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 
 WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
 
@@ -27,12 +28,14 @@ cdef class TcpListener:
     def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
                   uint16_t listener, Histogram heartbeat_latency not None, Histogram signal_latency not None, *,
                   uint32_t connections_max, uint32_t held_per_connection_max, uint32_t held_max,
-                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns, on_rows not None):
+                  uint32_t garbage_bytes_max, int64_t idle_ns, int64_t frame_ns, on_rows not None,
+                  uint8_t protocol=PROTOCOL_ANY):
         self.receiver = receiver
         self.counters = &receiver.counters
         self.clock = clock
         self.listening = listening
         self.listener = listener
+        self.protocol = protocol
         self.on_rows = on_rows
         self.heartbeat_latency = heartbeat_latency
         self.signal_latency = signal_latency
@@ -72,9 +75,11 @@ cdef class TcpListener:
         """Close the connections that wait for a ticket up to `failed`: an order cannot be kept over a missing reply."""
         cdef TcpConnection connection
         for connection in list(self.waiting):
-            if connection.marks[connection.marks_tail].ticket <= failed:
+            if connection.waits_for(failed):
                 self.counters.replies_withheld += connection.held_in
                 connection.close("not_durable")
+            elif connection.held_in == 0:
+                connection.release(0)  # it waited for room alone
 
     def sweep(self):
         """Close connections that are idle, or whose frame does not end. Called about once a second."""
@@ -84,7 +89,7 @@ cdef class TcpListener:
             if connection.began_ns and now_ns - connection.began_ns > self.limits.frame_ns:
                 self.counters.rejected[0][<int>REFUSED_FRAME_TIMEOUT] += 1
                 connection.close("frame_timeout")
-            elif now_ns - connection.read_ns > self.limits.idle_ns:
+            elif connection.held_in == 0 and now_ns - connection.read_ns > self.limits.idle_ns:
                 connection.close("idle")
 
     def drain(self):
@@ -120,7 +125,7 @@ cdef class TcpListener:
                 break
             self.counters.bytes += taken.size
             at[0] += taken.size
-            if taken.status != OK and taken.status != BATCH_FULL:
+            if taken.status != OK and taken.status != BATCH_FULL and taken.status != REFUSED_UNKNOWN_ACCOUNT:
                 connection.garbage_bytes += taken.size
                 if connection.garbage_bytes > self.limits.garbage_bytes_max:
                     how = PASS_GARBAGE
@@ -150,6 +155,7 @@ cdef class TcpConnection:
         self.owner = owner
         memset(&self.arrival, 0, sizeof(Arrival))
         self.arrival.listener = owner.listener
+        self.arrival.protocol = owner.protocol
 
     def __dealloc__(self):
         free(self.carry)
@@ -183,15 +189,18 @@ cdef class TcpConnection:
         self.run(self.carry_size + size)
 
     def eof_received(self):
-        return False
+        # A peer that has said all it will say still waits for what is held; then the connection ends.
+        self.peer_done = True
+        return self.held_in > 0
 
     def pause_writing(self):
         self.paused_for_writing = True
-        self.transport.pause_reading()
+        if self.transport is not None:
+            self.transport.pause_reading()
 
     def resume_writing(self):
         self.paused_for_writing = False
-        if not self.paused_for_replies:
+        if not self.paused_for_replies and self.transport is not None:
             self.transport.resume_reading()
 
     def connection_lost(self, error):
@@ -214,7 +223,7 @@ cdef class TcpConnection:
             self.owner.counters.rejected[0][<int>REFUSED_GARBAGE_LIMIT] += 1
             self.close("garbage")
             return 0
-        if at or not self.carry_size:
+        if at or self.began_ns == 0:
             self.began_ns = self.read_ns
         if at == size or how == PASS_HELD:
             self.began_ns = 0
@@ -222,6 +231,7 @@ cdef class TcpConnection:
         if how == PASS_HELD and not self.paused_for_replies:
             self.paused_for_replies = True
             self.transport.pause_reading()
+            self.owner.waiting[self] = None  # also without a reply of its own: it waits for room
         self.owner.on_rows()
         return 0
 
@@ -241,8 +251,9 @@ cdef class TcpConnection:
                 break
             self.owner.remember_reply(self, &taken, now_ns)
         if self.owner.out_size:
-            self.transport.write(PyBytes_FromStringAndSize(<char*>self.owner.out, self.owner.out_size))
-            self.owner.out_size = 0
+            replies = PyBytes_FromStringAndSize(<char*>self.owner.out, self.owner.out_size)
+            self.owner.out_size = 0  # first: `out` is everybody's
+            self.transport.write(replies)
         return how
 
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1:
@@ -296,11 +307,19 @@ cdef class TcpConnection:
             del self.held_bytes[:size]
         if self.marks_tail == self.marks_head:
             self.owner.waiting.pop(self, None)
-            if self.owner.draining:
-                self.close("shutdown")
+            if self.owner.draining or self.peer_done and self.carry_size == 0:
+                self.close("peer" if self.peer_done else "shutdown")
                 return
         if self.paused_for_replies:
             self.read_on()
+
+    cdef bint waits_for(self, uint64_t ticket) noexcept:
+        """Tell whether a held reply waits for a ticket up to this; a repeated frame's may stand behind later ones."""
+        cdef uint32_t slots = self.owner.limits.held_per_connection_max, at
+        for at in range(self.marks_tail, self.marks_head):
+            if 0 < self.marks[at % slots].ticket <= ticket:
+                return True
+        return False
 
     def read_on(self):
         """Take the frames that were kept, then let the loop read again."""

@@ -35,6 +35,7 @@ cdef class UdpListener:
     cdef ListeningClock listening
     cdef int fd
     cdef uint16_t listener
+    cdef uint8_t protocol            # the one that it takes, or PROTOCOL_ANY
     cdef bint from_called_address    # bound to all addresses: reply from the one that was called
     cdef readonly object socket
     # Buffers of one round; all owned.

@@ -9,6 +9,7 @@ class UdpListener:
     """One UDP socket: receives, answers, and holds the replies that wait for the journal.
 
     socket    bound and non-blocking;  listener  its number in path keys
+    protocol  the number of the one protocol that it takes, 0 = any
     held_max  replies that may wait; beyond, a signal gets none and its transmitter sends again
     """
 
@@ -19,7 +20,8 @@ class UdpListener:
     def held_in(self) -> int:
         """Replies that wait."""
     def __init__(self, receiver: Receiver, clock: Clock, listening: ListeningClock, socket: sockets.socket,
-                 listener: int, held_max: int, heartbeat_latency: Histogram, signal_latency: Histogram) -> None: ...
+                 listener: int, held_max: int, heartbeat_latency: Histogram, signal_latency: Histogram,
+                 protocol: int = 0) -> None: ...
     def ask_for_called_address(self) -> None:
         """On a socket bound to every address: let each reply leave from the address that was called."""
     def kernel_drops(self) -> int:

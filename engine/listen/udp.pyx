@@ -14,8 +14,8 @@ from codec.status cimport BAD_LENGTH
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport note_peer
-from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY
-from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT
+from engine.listen.counters cimport SHED_REPLY, SHED_HELD_REPLY
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 from engine.listen.sockets cimport MSG_DONTWAIT, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in6
 from engine.memory cimport memory_release, memory_reserve
 
@@ -24,13 +24,27 @@ MEMINFO_DROPS = 8                # place of the drop count in what SO_MEMINFO re
 IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 
 cdef enum:
+    IPPROTO_IP = 0
     REPLIES = 256                # replies of one round; a datagram may hold several frames
+
+
+cdef inline void leave_interface_open(uint8_t* control, size_t size) noexcept nogil:
+    """Keep the address that was called and forget the interface: the way back may be another one.
+
+    control  one cmsghdr of 16 bytes with an in_pktinfo, which begins with the interface; IPv6's keeps it, because a
+             link-local address means nothing without
+    """
+    cdef int level = 0
+    if size >= 20:
+        memcpy(&level, control + 8, 4)
+        if level == IPPROTO_IP:
+            memset(control + 16, 0, 4)
 
 
 cdef class UdpListener:
     def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
                   socket not None, uint16_t listener, uint32_t held_max, Histogram heartbeat_latency not None,
-                  Histogram signal_latency not None):
+                  Histogram signal_latency not None, uint8_t protocol=PROTOCOL_ANY):
         """Serve a bound, non-blocking UDP socket. `held_max` is the number of replies that may wait."""
         self.receiver = receiver
         self.counters = &receiver.counters
@@ -39,6 +53,7 @@ cdef class UdpListener:
         self.socket = socket
         self.fd = socket.fileno()
         self.listener = listener
+        self.protocol = protocol
         self.held_max = held_max
         self.heartbeat_latency = heartbeat_latency
         self.signal_latency = signal_latency
@@ -109,10 +124,19 @@ cdef class UdpListener:
         return sent
 
     def withhold(self, uint64_t failed):
-        """Drop every reply that waits for a ticket up to `failed`: its rows could not be journalled."""
-        while self.held_tail != self.held_head and self.held[self.held_tail % self.held_max].ticket <= failed:
-            self.held_tail += 1
-            self.counters.replies_withheld += 1
+        """Drop every reply that waits for a ticket up to `failed`: its rows could not be journalled.
+
+        All are looked at: a repeated frame waits for the ticket of its first copy, behind replies with later tickets.
+        """
+        cdef uint64_t at, kept = self.held_tail
+        for at in range(self.held_tail, self.held_head):
+            if self.held[at % self.held_max].ticket <= failed:
+                self.counters.replies_withheld += 1
+                continue
+            if kept != at:
+                self.held[kept % self.held_max] = self.held[at % self.held_max]
+            kept += 1
+        self.held_head = kept
 
     cdef int receive(self) noexcept nogil:
         cdef Arrival arrival
@@ -120,6 +144,7 @@ cdef class UdpListener:
         cdef int count, i, rounds, total = 0
         memset(&arrival, 0, sizeof(Arrival))
         arrival.listener = self.listener
+        arrival.protocol = self.protocol
         self.wakeups += 1
         for rounds in range(ROUNDS_MAX):
             for i in range(DATAGRAMS):
@@ -152,6 +177,8 @@ cdef class UdpListener:
         cdef const uint8_t* data = self.buffers + index * DATAGRAM_BYTES_MAX
         cdef uint32_t size = self.received[index].msg_len, at = 0
         self.counters.bytes += size
+        if self.from_called_address:
+            leave_interface_open(self.controls + index * CONTROL_BYTES, self.received[index].msg_hdr.msg_controllen)
         note_peer(arrival, &self.peers[index])
         while at < size:
             self.receiver.take(data + at, size - at, arrival, taken)
@@ -218,12 +245,12 @@ cdef class UdpListener:
                 break
             elif errno != EINTR:
                 # This peer cannot be reached (its network is gone, its port closed); the others can.
-                self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += 1
+                self.counters.shed[<int>SHED_REPLY] += 1
                 self.reply_answer[sent] = 0
                 sent += 1
         for i in range(sent):
             self.counters.replies[self.reply_protocol[i]][self.reply_answer[i]] += 1
-        self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += count - sent
+        self.counters.shed[<int>SHED_REPLY] += count - sent
         return sent
 
     cdef void send_replies(self) noexcept nogil:

@@ -1,6 +1,7 @@
 """The HTTP server of the engine: the application, its gate and its socket."""
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -54,9 +55,10 @@ class Operate:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
-        except OSError:
+        except OSError as error:
             await self._runner.cleanup()
-            raise
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(error.errno, f"cannot listen on {host}:{port} (HTTP): {why}") from None
         self._lag.start()
         address = self._runner.addresses[0]
         return address[0], address[1]

@@ -26,6 +26,7 @@ class Demotion(enum.Enum):
     NONE = "none"                    # we are not root
     NOBODY = "nobody"                # setuid; programs and data must be reachable for nobody
     NAMESPACE = "namespace"          # a user namespace in which root is nobody; files stay root's
+    CAPABILITY = "capability"        # nobody, but file modes do not stop it: where containers forbid namespaces
 
 
 def choose_demotion(binaries: Binaries, directory: Path) -> Demotion:
@@ -35,7 +36,17 @@ def choose_demotion(binaries: Binaries, directory: Path) -> Demotion:
     library = binaries.postgres.parent.parent / "lib"
     if all(reachable(path) for path in (binaries.postgres, binaries.initdb, library, directory.parent)):
         return Demotion.NOBODY
-    return Demotion.NAMESPACE if shutil.which("unshare") else Demotion.NOBODY
+    if namespaces_work():
+        return Demotion.NAMESPACE
+    return Demotion.CAPABILITY if shutil.which("setpriv") else Demotion.NOBODY
+
+
+def namespaces_work() -> bool:
+    """Whether a user namespace may be made here; many containers say no."""
+    if shutil.which("unshare") is None or shutil.which("setpriv") is None:
+        return False
+    tried = subprocess.run(["unshare", "--user", f"--map-user={NOBODY}", "true"], capture_output=True, check=False)
+    return tried.returncode == 0
 
 
 def reachable(path: Path) -> bool:
@@ -63,6 +74,10 @@ class Child:
             # The namespace takes the death signal away; so it is asked for again from within.
             arguments = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}",
                          "setpriv", "--pdeathsig", "INT", *arguments]
+        if demotion is Demotion.CAPABILITY:
+            arguments = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                         "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override",
+                         "--pdeathsig", "INT", *arguments]
 
         def before_exec() -> None:
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT)

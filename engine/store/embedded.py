@@ -5,7 +5,8 @@
     directory/postgresql.log   what it says
 
 It listens on no network, dies with this process (PR_SET_PDEATHSIG), and never runs as root: a root engine starts it as
-`nobody`, or, where nobody cannot reach its programs or its data, in a user namespace in which root is nobody.
+`nobody`, or, where nobody cannot reach its programs or its data, in a user namespace in which root is nobody, or, where
+there are none (many containers), as `nobody` with the one capability to pass by file modes.
 """
 from __future__ import annotations
 
@@ -115,11 +116,14 @@ class EmbeddedPostgres:
         self._binaries = binaries
         self.places.directory.mkdir(parents=True, exist_ok=True)
         self._demotion = choose_demotion(binaries, self.places.directory)
+        if self._demotion is Demotion.CAPABILITY:
+            LOG.warning("nobody cannot reach %s, and this machine allows no user namespace: PostgreSQL runs as nobody "
+                        "and may read any file", self.places.directory)
         self._own()
         await self._wait_for_predecessor()
-        if not (self.places.cluster / "PG_VERSION").exists():
-            await self._initialise(binaries)
         try:
+            if not (self.places.cluster / "PG_VERSION").exists():
+                await self._initialise(binaries)
             await self._launch(binaries)
             await self._create_database()
         except BaseException:
@@ -151,7 +155,7 @@ class EmbeddedPostgres:
         self.places.run.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() != 0:
             return
-        user = NOBODY if self._demotion is Demotion.NOBODY else 0
+        user = NOBODY if self._demotion in (Demotion.NOBODY, Demotion.CAPABILITY) else 0
         cluster_user = self.places.cluster.stat().st_uid if self.places.cluster.exists() else user
         for top in (self.places.directory, self.places.run):
             if (top.stat().st_uid, cluster_user) != (user, user):
@@ -165,10 +169,11 @@ class EmbeddedPostgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         arguments = [str(binaries.initdb), "-D", str(unfinished), "-U", DATABASE, "--auth=trust", "-E", "UTF8",
                      "--locale=C", "--no-sync", "--no-instructions"]
-        child = self._spawn(arguments)
-        if await child.wait() != 0:
+        self.child = self._spawn(arguments)
+        if await self.child.wait() != 0:
             raise EmbeddedPostgresError(
                 f"initdb failed in {self.places.directory}: {self._last_words()}{self._hint()}")
+        self.child = None
         # --no-sync above: one flush of the file system is quicker than one for each file.
         await asyncio.to_thread(flush_file_system, self.places.directory)
         unfinished.rename(self.places.cluster)

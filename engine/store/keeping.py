@@ -19,7 +19,7 @@ class PathKeeper:
 
     def __init__(self, store: Store, paths: PathTable, heartbeats: HeartbeatLog, clock: Clock,
                  settings: StoreConfig) -> None:
-        self.heartbeats_written = 0
+        self.rows_lost = 0               # heartbeats and quarter hours that a failed write took along
         self._store = store
         self._paths = paths
         self._heartbeats = heartbeats
@@ -41,18 +41,25 @@ class PathKeeper:
                 await self.end_quarter()
 
     async def write_changes(self) -> None:
-        """Write the paths whose state changed, and the part of all paths whose turn it is."""
+        """Write the paths whose state changed, and the part of all paths whose turn it is; later, while it is away."""
+        if not self._store.counters.up:
+            return
         rounds = max(1, self._settings.last_seen_every_ns // SECOND_NS)
-        self._changes.gather(len(self._paths) // rounds + 1, self._clock.wall_ns() // 1_000_000)
-        if self._changes.rows and not await self._store.write_paths(self._changes):
-            self._changes.failed()
-        self._changes.clear()
+        more = True
+        while more:
+            more = self._changes.gather(len(self._paths) // rounds + 1, self._clock.wall_ns() // 1_000_000)
+            if self._changes.rows and not await self._store.write_paths(self._changes):
+                self._changes.failed()
+                more = False
+            self._changes.clear()
+            await asyncio.sleep(0)
 
     async def write_heartbeats(self) -> None:
         """Write the heartbeats that wait; while the database is away they wait, and beyond the ring they are shed."""
         while len(self._heartbeats) and self._store.counters.up:
             self._rows.gather(self._heartbeats, HEARTBEAT_ROWS_MAX)
-            self.heartbeats_written += self._rows.rows if await self._store.write_heartbeats(self._rows) else 0
+            if not await self._store.write_heartbeats(self._rows):
+                self.rows_lost += self._rows.rows
             self._rows.clear()
 
     async def end_quarter(self) -> None:
@@ -61,7 +68,8 @@ class PathKeeper:
         more = True
         while more:
             more = self._rollups.gather(ended_ns, SLICE_PATHS)
-            if self._rollups.rows and self._settings.heartbeats == "rollup":
-                await self._store.write_rollups(self._rollups)
+            if (self._rollups.rows and self._settings.heartbeats == "rollup"
+                    and not await self._store.write_rollups(self._rollups)):
+                self.rows_lost += self._rollups.rows
             self._rollups.clear()
             await asyncio.sleep(0)

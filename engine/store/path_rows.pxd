@@ -10,6 +10,7 @@ cdef class PathChanges(Copy):
     cdef int64_t pass_began_ms       # wall clock when this pass began; what was seen since the one before is written
     cdef int64_t pass_before_ms
     cdef bint look_at_all            # a write failed, or more changed than the list holds
+    cdef bint hurried                # this pass looks at all, in larger slices
 
     cdef int put(self, uint32_t number) except -1
 

@@ -6,8 +6,11 @@ class PathChanges(Copy):
     """Rows of tocsin.path for paths whose state changed, and for those that spoke since the last slow pass."""
 
     def __init__(self, paths: PathTable) -> None: ...
-    def gather(self, slice_paths: int, wall_ms: int) -> None:
-        """Add every changed path, and of the next `slice_paths` those that spoke since the last pass began."""
+    def gather(self, slice_paths: int, wall_ms: int) -> bool:
+        """Add every changed path, and of the next `slice_paths` those that spoke since the last pass began.
+
+        Returns True when all have to be looked at, as at the start and after a failed write, and there are more.
+        """
     def failed(self) -> None:
         """Note that what was gathered did not reach the database."""
 

@@ -13,6 +13,7 @@ from engine.paths import PATH_STATE_TEXT
 
 cdef enum:
     NUMBER_BYTES_MAX = 8
+    HURRIED_PATHS = 32768        # looked at in one slice when all have to be: some 15 ms where each has a row
 
 cdef char STATE_TEXT[PATH_STATE_COUNT][16]
 
@@ -91,29 +92,37 @@ cdef class PathChanges(Copy):
         return 0
 
     def gather(self, uint32_t slice_paths, int64_t wall_ms):
-        """Add the paths whose state changed, and of the next `slice_paths` those that spoke since the last pass."""
+        """Add the paths whose state changed, and of the next `slice_paths` those that spoke since the last pass.
+
+        Returns True when every path has to be looked at and there are more.
+        """
         cdef uint32_t i, number, upto
         cdef Path* path
         if self.paths.changed_count > CHANGED_MAX:
             self.look_at_all = True
-        for i in range(min(self.paths.changed_count, <uint32_t>CHANGED_MAX)):
+        if self.look_at_all:
+            self.look_at_all = False
+            self.hurried = True
+            self.at = 0
+        # A hurried pass finds the changed ones itself; each path has one row.
+        for i in range(0 if self.hurried else self.paths.changed_count):
             number = self.paths.changed[i]
             path = &self.paths.path[number]
             if path.state > PATH_PENDING and path.reported != path.state:
                 self.put(number)
         self.paths.changed_count = 0
-        upto = self.paths.count if self.look_at_all else min(self.paths.count, self.at + slice_paths)
-        if self.look_at_all:
-            self.at = 0
+        upto = min(self.paths.count, self.at + (max(slice_paths, <uint32_t>HURRIED_PATHS) if self.hurried
+                                                else slice_paths))
         for number in range(self.at, upto):
             path = &self.paths.path[number]
             if path.state > PATH_PENDING and (path.reported != path.state or path.seen_ms >= self.pass_before_ms):
                 self.put(number)
-        self.look_at_all = False
         self.at = upto
         if self.at == self.paths.count:
             self.at = 0
+            self.hurried = False
             self.pass_before_ms, self.pass_began_ms = self.pass_began_ms, wall_ms
+        return self.hurried
 
     def failed(self):
         """Note that what was gathered did not reach the database: next time every path is looked at."""

@@ -21,7 +21,8 @@ SIGNAL_FIELDS = """id, received_at, occurred_at, protocol, account, realm, class
 SIGNALS = f"""
 SELECT {SIGNAL_FIELDS} FROM tocsin.signal
 WHERE id <= $1 AND id > $2 AND ($3::text IS NULL OR account = $3) AND ($4::text IS NULL OR class = $4)
-ORDER BY id DESC LIMIT $5"""
+    AND ($5::text IS NULL OR protocol = $5) AND ($6::text IS NULL OR realm = $6)
+ORDER BY id DESC LIMIT $7"""
 NEWEST = "SELECT max(partition::bigint << 53 | number) FROM tocsin.position WHERE consumer = 'store'"
 ALARMS = """
 SELECT * FROM tocsin.alarm WHERE id < $1 AND (NOT $2 OR state <> 'cleared') ORDER BY id DESC LIMIT $3"""
@@ -51,7 +52,8 @@ class Queries:
         self._turn = asyncio.Lock()
 
     async def signals(self, limit: int = 100, cursor: int | None = None, account: str | None = None,
-                      signal_class: str | None = None) -> list[dict[str, Any]]:
+                      signal_class: str | None = None, protocol: str | None = None,
+                      realm: str | None = None) -> list[dict[str, Any]]:
         """Return signals, newest first, without their frames; `cursor` = id of the last one already seen."""
         limit = bounded(limit)
 
@@ -61,7 +63,8 @@ class Queries:
             window = max(WINDOW_IDS_MIN, limit * 4)
             while upper > 0 and len(found) < limit:
                 lower = max(0, upper - window)
-                rows = await connection.fetch(SIGNALS, upper, lower, account, signal_class, limit - len(found))
+                rows = await connection.fetch(SIGNALS, upper, lower, account, signal_class, protocol, realm,
+                                              limit - len(found))
                 found.extend(dict(row) for row in rows)
                 upper, window = lower, window * WINDOW_GROWTH
             return found

@@ -11,6 +11,7 @@ from engine.supervise.wheel cimport Wheel
 cdef enum:
     SLICE_PATHS = 1024           # paths looked at in one slice: some 0.1 ms
     SLICES_MAX = 8               # of one turn
+    LOOK_AGAIN_MS = 5000         # after a line fault went to the journal
     RETRY_MS = 64                # a path whose row found no room is looked at again after this
 
 cdef class Supervisor:

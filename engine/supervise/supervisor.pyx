@@ -3,8 +3,8 @@ from libc.string cimport memset
 
 from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
-from engine.intake cimport Mark
-from engine.paths cimport PATH_FAULT, PATH_RETURNED, PATH_TEXT_BYTES_MAX, PATH_UP, Path, PathText
+from engine.intake cimport URGENCY_NORMAL, Mark
+from engine.paths cimport PATH_CLEARING, PATH_FAULT, PATH_RAISING, PATH_TEXT_BYTES_MAX, PATH_UP, Path, PathText
 
 cdef const char* NATIVE = b"line_fault"
 cdef enum:
@@ -36,9 +36,12 @@ cdef class Supervisor:
 
     def turn(self):
         """Look at the paths whose time may have come. Returns True when there is more to do at once."""
+        cdef int64_t credited_ms = self.listening.credited_ms
         cdef int64_t now_ms = self.listening.update(self.clock.monotonic_now())
         cdef int64_t wall_ns = self.clock.wall_now()
         cdef bint more
+        if self.listening.credited_ms != credited_ms:
+            return False  # we have just stood still: first let us hear what waits in the sockets
         with nogil:
             more = self.turn_slices(now_ms, wall_ns)
         return more
@@ -51,7 +54,7 @@ cdef class Supervisor:
             number = self.paths.returned[i]
             if self.push(number, STATE_CLEARED, wall_ns):
                 self.cleared += 1
-                self.paths.set_state(number, PATH_UP)
+                self.paths.set_state(number, PATH_CLEARING)
             else:
                 self.paths.set_state(number, PATH_FAULT)  # its next frame tries again
         self.paths.returned_count = 0
@@ -84,8 +87,9 @@ cdef class Supervisor:
             self.wheel.file(number, deadline_ms)
         elif self.push(number, STATE_RAISED, wall_ns):
             self.line_faults += 1
-            self.paths.set_state(number, PATH_FAULT)
-            self.wheel.file(number, now_ms + path.supervision_ms)
+            self.paths.set_state(number, PATH_RAISING)
+            # Soon again: should the journal refuse the row, the path is up and overdue.
+            self.wheel.file(number, now_ms + min(<int64_t>path.supervision_ms, <int64_t>LOOK_AGAIN_MS))
         else:
             self.wheel.file(number, now_ms + RETRY_MS)
 
@@ -95,7 +99,7 @@ cdef class Supervisor:
         cdef Mark mark = self.intake.mark()
         cdef PathText text
         cdef Row row
-        if (self.intake.rows.count >= self.intake.rows.rows_max // 2
+        if (not self.intake.has_room(URGENCY_NORMAL) or self.intake.rows.count >= self.intake.rows.rows_max // 2
                 or self.intake.rows.arena_used >= self.intake.rows.arena_max // 2
                 or not batch_has_room(self.intake.rows, 1, PATH_TEXT_BYTES_MAX + NATIVE_SIZE)):
             return False

@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from engine.clock import Clock
-from engine.store import binaries, embedded
-from engine.store.child import NOBODY, Demotion, choose_demotion
+from engine.store import binaries, child, embedded
+from engine.store.child import NOBODY, Demotion, choose_demotion, namespaces_work
 from engine.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +67,13 @@ async def ask(url: str) -> int:
         await connection.close()
 
 
-@pytest.mark.parametrize("mode, root_demotion", [(0o755, Demotion.NOBODY), (0o700, Demotion.NAMESPACE)])
-async def test_never_as_root(tmp_path: Path, mode: int, root_demotion: Demotion) -> None:
+@pytest.mark.parametrize("mode, root_demotion", [(0o755, Demotion.NOBODY), (0o700, Demotion.NAMESPACE),
+                                                 (0o700, Demotion.CAPABILITY)])
+async def test_never_as_root(tmp_path: Path, mode: int, root_demotion: Demotion,
+                             monkeypatch: pytest.MonkeyPatch) -> None:
+    if root_demotion is Demotion.CAPABILITY or not namespaces_work():
+        monkeypatch.setattr(child, "namespaces_work", lambda: False)
+        root_demotion = Demotion.NOBODY if mode == 0o755 else Demotion.CAPABILITY
     server = EmbeddedPostgres(own_directory(tmp_path, mode) / "postgres", Clock())
     await server.start()
     try:
@@ -76,10 +81,11 @@ async def test_never_as_root(tmp_path: Path, mode: int, root_demotion: Demotion)
         assert pid is not None
         assert status(pid, "Name") == ["postgres"]
         assert int(status(pid, "PPid")[0]) == os.getpid()
-        assert status(pid, "CapEff") == ["0000000000000000"]
+        dac_override = 1 << 1
+        assert int(status(pid, "CapEff")[0], 16) == (dac_override if server._demotion is Demotion.CAPABILITY else 0)
         if os.geteuid() == 0:
             assert server._demotion is root_demotion
-        if server._demotion is Demotion.NOBODY:
+        if server._demotion in (Demotion.NOBODY, Demotion.CAPABILITY):
             assert set(status(pid, "Uid")) == {str(NOBODY)}
         if server._demotion is Demotion.NAMESPACE:
             assert uid_map(pid) == [str(NOBODY), "0", "1"]

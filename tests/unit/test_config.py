@@ -58,11 +58,11 @@ def test_every_key_has_a_reason_and_what_is_allowed() -> None:
 
 
 def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(write: Any) -> None:
-    file = write("[listen]\nheld_max = 300\nconnections_max = 300\nbatch_rows = 300\n")
-    config = load(file, {"TOCSIN_LISTEN_CONNECTIONS_MAX": "400", "TOCSIN_LISTEN_BATCH_ROWS": "400"},
-                  {"listen.batch_rows": "500"})
+    file = write("[listen]\nheld_max = 2300\nconnections_max = 2300\nbatch_rows = 2300\n")
+    config = load(file, {"TOCSIN_LISTEN_CONNECTIONS_MAX": "2400", "TOCSIN_LISTEN_BATCH_ROWS": "2400"},
+                  {"listen.batch_rows": "2500"})
     listen = config.listen
-    assert (listen.held_max, listen.connections_max, listen.batch_rows) == (300, 400, 500)
+    assert (listen.held_max, listen.connections_max, listen.batch_rows) == (2300, 2400, 2500)
     assert listen.held_per_connection_max == 256
 
 

@@ -53,9 +53,25 @@ def test_decode_command_reads_standard_input() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "named"), [
-    (["--key", "00" * 16], b"--key"), (["--now", "soon"], b"--now soon"), (["/nowhere/frames"], b"/nowhere/frames")])
+    (["--key", "00" * 15], b"--key"), (["--key", "no hex"], b"--key"), (["--now", "soon"], b"--now soon"),
+    (["/nowhere/frames"], b"/nowhere/frames")])
 def test_decode_command_names_what_it_cannot_use(arguments: list, named: bytes) -> None:
     result = subprocess.run([*COMMAND, *arguments], capture_output=True, check=False)
     assert result.returncode == 2
     assert named in result.stderr
     assert result.stdout == b""
+
+
+def test_decode_command_decrypts_and_takes_the_time_that_it_is_given() -> None:
+    key, noon_ns = bytes(range(24)), 1_767_268_800 * 10**9  # 2026-01-01 12:00:00 UTC
+    data = b"".join(build_frame("SIA-DCS", "1234", content, stamp_ns=noon_ns, key=key)
+                    for content in (b"NFA1", b"NOP1"))
+    for arguments, expected in (
+            (["--key", key.hex().upper(), "--now", "2026-01-01T12:00:20Z"], [("ok", []), ("ok", [])]),
+            (["--key", key.hex(), "--now", "2026-01-01T12:00:41"], [("ok", ["late"]), ("time", None)]),
+            (["--key", bytes(24).hex(), "--now", "2026-01-01T12:00:00"], [("crypto", None), ("crypto", None)]),
+            ([], [("crypto", None), ("crypto", None)])):
+        result = subprocess.run([*COMMAND, *arguments], input=data, capture_output=True, check=True)
+        frames = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [(frame["status"], frame["signals"][0]["flags"] if frame["signals"] else None)
+                for frame in frames] == expected

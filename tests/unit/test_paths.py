@@ -62,14 +62,11 @@ def test_applying_a_batch_again_changes_nothing():
     assert b"".join(paths.save()) == before
 
 
-def test_line_faults_move_the_state_and_can_be_taken_back():
+def test_line_faults_move_the_state():
     paths = filled()
     raised = batch(line_fault(2, State.STATE_RAISED))
     paths.apply(raised)
     assert paths.states_in() == {"new": 0, "pending": 0, "up": 4, "fault": 1}
-    paths.retract(raised)
-    assert paths.show(2)["state"] == "up"
-    paths.apply(raised)
     paths.apply(batch(line_fault(2, State.STATE_CLEARED)))
     assert paths.show(2)["state"] == "up"
 

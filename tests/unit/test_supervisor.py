@@ -43,7 +43,7 @@ class World:
         for index in range(len(self.intake)):
             row = self.intake.batch.row(index)
             self.rows.append((row["path"], row["state"], self.listening.listening_ms, row))
-        self.paths.apply(self.intake.batch)
+        self.paths.apply(self.intake.batch, replayed=False)
         self.intake.release(self.intake.take())
 
 
@@ -112,3 +112,28 @@ def test_restarts_every_minute_do_not_hide_a_dead_transmitter():
         rows += world.rows
         saved, start_ms = b"".join(world.paths.save()), world.listening.listening_ms
     assert len(rows) == 1
+
+
+def test_line_faults_stay_out_while_the_journal_keeps_its_space_for_fire():
+    world = World(50)
+    world.run(80)
+    world.intake.urgency_min = 2
+    world.run(100)
+    assert world.rows == []
+    assert world.paths.states_in()["fault"] == 0
+    world.intake.urgency_min = 0
+    world.run(1)
+    assert sorted(path for path, *_ in world.rows) == list(range(50))
+
+
+def test_a_line_fault_that_the_journal_refused_is_raised_again_soon():
+    world = World(2)
+    while not len(world.intake):
+        world.clock.advance(100 * MS)
+        world.supervisor.turn()
+    world.paths.retract(world.intake.batch)
+    world.intake.fail(world.intake.take())
+    assert world.paths.states_in()["up"] == 2
+    world.run(6)
+    assert sorted(path for path, *_ in world.rows) == [0, 1]
+    assert world.paths.states_in()["fault"] == 2

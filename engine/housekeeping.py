@@ -1,0 +1,103 @@
+"""Keeping house: what the engine does beside the flow so that it can go on, and start again."""
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.clock import SECOND_NS
+from engine.journal.errors import JournalError
+from engine.journal.snapshots import Sections
+from engine.journal.space import Room
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+
+log = logging.getLogger("engine.housekeeping")
+SNAPSHOT = "engine"              # the consumer whose snapshots hold what the stages remember
+URGENCY_OF_ROOM = {Room.OK: 0, Room.LOW: 1, Room.FULL: 2}
+RETENTION_EVERY_NS = 3600 * SECOND_NS
+
+
+def nanoseconds(text: str) -> int:
+    """Return an RFC 3339 time as ns since 1970."""
+    return int(datetime.fromisoformat(text).timestamp() * SECOND_NS)
+
+
+class House:
+    """Sweeps, trims, takes snapshots, drops old days, and makes the outcome log whole; of one pipeline."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self.snapshot_ns = 0             # wall clock of the last snapshot
+        self._engine = engine
+
+    async def run(self) -> None:
+        """Once a second: sweep connections, look at the journal's room, trim, and take snapshots when they are due."""
+        engine = self._engine
+        snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
+        retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
+        while True:
+            await asyncio.sleep(1)
+            for tcp in engine.tcp:
+                tcp.sweep()
+            engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
+            try:
+                if engine.outcomes_trouble:
+                    await self.make_outcomes_again()
+                await self.commit_stored()
+                if engine.clock.monotonic_ns() >= retention_due_ns:
+                    retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
+                    await self.drop_old_days()
+                if engine.clock.monotonic_ns() >= snapshot_due_ns:
+                    snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
+                    await self.take_snapshot()
+                await engine.journal.trim()
+                await engine.outcomes.trim(min(engine.journal.deletable(), engine.journal.first - 1))
+            except JournalError as error:
+                log.error("housekeeping failed", extra={"why": str(error)})
+
+    async def commit_stored(self) -> None:
+        engine = self._engine
+        stored = min(engine.store.counters.position, engine.journal.durable().number)
+        if stored >= engine.journal.first:
+            await engine.journal.commit(engine.lease, "store", stored)
+
+    async def drop_old_days(self) -> None:
+        """Drop whole days of signals that are older than `retention.signals` and than every open alarm."""
+        engine = self._engine
+        oldest_ns = engine.clock.wall_ns() - engine.config.retention.signals_ns
+        for alarm in engine.filter.open_alarms(0, 1):
+            oldest_ns = min(oldest_ns, nanoseconds(str(alarm["first_received_at"])))
+        dropped = await engine.store.drop_days(datetime.fromtimestamp(oldest_ns / SECOND_NS, UTC).date())
+        if dropped:
+            log.info("dropped old days", extra={"partitions": dropped})
+
+    async def take_snapshot(self) -> None:
+        """Write what the stages remember, at the number that FILTER has judged. The outcomes up to it go first."""
+        engine = self._engine
+        at = engine.filter.position
+        if not at or engine.outcomes_trouble:  # beyond the outcome log's end it would leave a hole for good
+            return
+        sections: Sections = {
+            "paths": engine.paths.save(), "admit": engine.admit.save(), "filter": engine.filter.save(),
+            "listening": engine.listening.listening_ms.to_bytes(8, "little"),
+        }
+        await engine.outcomes.sync()
+        await engine.journal.snapshot(engine.lease, SNAPSHOT, at, sections)
+        self.snapshot_ns = engine.clock.wall_ns()
+
+    async def make_outcomes_again(self) -> None:
+        """Fill the hole in the outcome log from snapshot and journal, once it can be written again."""
+        engine = self._engine
+        snapshot = await engine.journal.load(engine.lease, SNAPSHOT)
+        judging = engine.new_filter(snapshot.sections["filter"] if snapshot else None)
+        after = judging.position or engine.journal.first - 1
+        async for span, batch in engine.journal.read(after):
+            outcome = judging.apply(span.first, batch)
+            if span.first > engine.outcomes.last:
+                engine.keep_outcome(span, outcome, judging)
+            if engine.outcomes.last >= engine.judged():
+                break
+        log.info("the outcome log is whole again")
+        engine.outcomes_trouble = ""

@@ -1,0 +1,12 @@
+from typing import Any
+
+# The members stand in words.pxd.
+Verdict: Any
+Reason: Any
+Verification: Any
+EventType: Any
+
+VERDICT_TEXT: dict[int, str]
+REASON_TEXT: dict[int, str]
+VERIFICATION_TEXT: dict[int, str]
+EVENT_TEXT: dict[int, str]
