@@ -53,7 +53,8 @@ def test_what_is_no_good_frame_gets_silence_and_a_count(engine: Engine, kind: st
     data, reasons = BAD[kind]
     with transport(engine.place) as transmitter:
         transmitter.say(null("C000"))
-        replies = {'replies{protocol="dc09",result="accept"}': 1, "garbage_bytes": len(data)}
+        replies = {'replies{protocol="dc09",result="accept"}': 1,
+                   "garbage_bytes": 0 if kind == "encrypted" else len(data)}     # that is a whole frame
         with engine.counting({**reasons, **replies, "connections_closed": 0, "signals": 0}):
             transmitter.send(data)
             assert transmitter.say(null("C000", 2)) == ack("C000", 2)

@@ -128,6 +128,7 @@ def test_kill_under_load_three_times() -> None:
                     assert transmitter.say(senders[0].sent[known])       # admitted before the first kill
                 transmitter.say(sia("DD00", "NFA1^the next^"))
                 assert stream.event().data["native"] == "FA1^the next^"
+            engine.until_stored()
             assert engine.rows("SELECT count(*) FROM tocsin.event")[0]["count"] == len(stored) + 1
 
 

@@ -59,7 +59,10 @@ class Udp:
         return self.reply()
 
     def unanswered(self, frame: bytes, account: str = "ABCDEF") -> None:
-        """Send a frame that gets no reply: the heartbeat of another transmitter after it is answered first."""
+        """Send a frame that gets no reply: the heartbeat of another transmitter after it is answered first.
+
+        A signal's reply may come later; whoever sends one counts the replies, too.
+        """
         probe = next(PROBE)
         self.send(frame, null(account, probe))
         assert self.reply() == ack(account, probe)
