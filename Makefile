@@ -37,7 +37,7 @@ test: $(VENV)/with-tests $(COMPILED)
 
 lint: $(VENV)/with-tests
 	@echo "checking style (ruff) and types (mypy)"
-	@$(IN)/ruff check --quiet .
+	@$(IN)/ruff check --quiet --no-cache .
 	@$(IN)/mypy --no-error-summary
 
 bench: $(VENV)/with-tests $(COMPILED)

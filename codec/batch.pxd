@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cdef enum:
-    BATCH_VERSION = 1
+    BATCH_VERSION = 2
     BATCH_HEADER_BYTES = 16
 
 cdef enum:
@@ -38,6 +38,7 @@ cdef struct Columns:
     int64_t*  occurred_ns            # as the transmitter says, or TIME_NONE
     uint32_t* path                   # index into the path table, or NO_PATH
     uint32_t* sequence               # the frame's own number, as sent
+    uint32_t* level                  # the status word behind the row (gbt26875_levels.pxd), or 0
     Text*     account                # upper case, as in the transmitter's key
     Text*     realm                  # empty where the listener names none
     Text*     point                  # system, zone, detector, as the transmitter gives it, joined by '/'
@@ -57,6 +58,7 @@ cdef struct Row:                     # one row on its way into a batch; spans al
     int64_t  occurred_ns
     uint32_t path
     uint32_t sequence
+    uint32_t level
     Text     account
     Text     realm
     Text     point
@@ -90,6 +92,7 @@ cdef inline void batch_push(Columns* c, const Row* row) noexcept nogil:
     c.occurred_ns[i] = row.occurred_ns
     c.path[i] = row.path
     c.sequence[i] = row.sequence
+    c.level[i] = row.level
     c.account[i] = row.account
     c.realm[i] = row.realm
     c.point[i] = row.point

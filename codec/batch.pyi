@@ -25,12 +25,12 @@ class Batch:
     def row(self, index: int) -> dict[str, object]:
         """Return one row with its numbers and texts; for people and tests, never for the hot path.
 
-        Keys    kind, protocol, path, sequence, received_ns, occurred_ns (or None), account, realm, point, native,
-                class, condition, state, flags, identity, raw
+        Keys    kind, protocol, path, sequence, level, received_ns, occurred_ns (or None), account, realm, point,
+                native, class, condition, state, flags, identity, raw
         Raises  IndexError
         """
     def add(self, *, kind: int = 1, protocol: int = 0, path: int = 0xFFFFFFFF, sequence: int = 0,
-            received_ns: int = 0, occurred_ns: int | None = None, account: str = "", realm: str = "",
+            level: int = 0, received_ns: int = 0, occurred_ns: int | None = None, account: str = "", realm: str = "",
             point: str = "", native: str = "", signal_class: int = 0, condition: int = 0, state: int = 0,
             flags: int = 0, identity: bytes = b"", raw: bytes = b"") -> bool:
         """Add one row that Python made (a tick, a line fault, a test). Return False when it does not fit."""

@@ -8,7 +8,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from codec.limits cimport BATCH_ARENA_BYTES_MAX, BATCH_ROWS_MAX
-from codec.words cimport ROW_SIGNAL
+from codec.words cimport ROW_LEVEL, ROW_SIGNAL
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, ROW_KIND_TEXT, STATE_TEXT
 
 cdef inline size_t padded(size_t size) noexcept nogil:
@@ -24,6 +24,7 @@ cdef size_t columns_layout(Columns* c, uint8_t* memory, uint32_t rows) noexcept 
     c.occurred_ns = <int64_t*>at; at += eight
     c.path = <uint32_t*>at; at += four
     c.sequence = <uint32_t*>at; at += four
+    c.level = <uint32_t*>at; at += four
     c.account = <Text*>at; at += eight
     c.realm = <Text*>at; at += eight
     c.point = <Text*>at; at += eight
@@ -46,6 +47,7 @@ cdef Row batch_row(const Columns* c, uint32_t index) noexcept nogil:
     row.occurred_ns = c.occurred_ns[index]
     row.path = c.path[index]
     row.sequence = c.sequence[index]
+    row.level = c.level[index]
     row.account = c.account[index]
     row.realm = c.realm[index]
     row.point = c.point[index]
@@ -75,6 +77,7 @@ cdef void copy_columns(const Columns* source, Columns* target, uint32_t rows) no
     memcpy(target.occurred_ns, source.occurred_ns, rows * 8)
     memcpy(target.path, source.path, rows * 4)
     memcpy(target.sequence, source.sequence, rows * 4)
+    memcpy(target.level, source.level, rows * 4)
     memcpy(target.account, source.account, rows * 8)
     memcpy(target.realm, source.realm, rows * 8)
     memcpy(target.point, source.point, rows * 8)
@@ -174,7 +177,8 @@ cdef class Batch:
             assert row.signal_class in CLASS_TEXT
             assert row.state in STATE_TEXT
             assert row.condition in CONDITION_TEXT
-            assert (row.kind == ROW_SIGNAL) == (row.signal_class != 0)
+            assert (row.kind == ROW_SIGNAL or row.kind == ROW_LEVEL) == (row.signal_class != 0)
+            assert row.level != 0 or row.kind != ROW_LEVEL
             self.text(row.native).encode()
             self.text(row.point).encode()
 
@@ -188,6 +192,7 @@ cdef class Batch:
         cdef Row row = batch_row(c, index)
         return {
             "kind": row.kind, "protocol": row.protocol, "path": row.path, "sequence": row.sequence,
+            "level": row.level,
             "received_ns": row.received_ns, "occurred_ns": None if row.occurred_ns == TIME_NONE else row.occurred_ns,
             "account": self.text(row.account), "realm": self.text(row.realm), "point": self.text(row.point),
             "native": self.text(row.native), "class": row.signal_class, "condition": row.condition,
@@ -197,8 +202,9 @@ cdef class Batch:
         }
 
     def add(self, *, int kind=ROW_SIGNAL, int protocol=0, uint32_t path=NO_PATH, uint32_t sequence=0,
-            int64_t received_ns=0, occurred_ns=None, str account="", str realm="", str point="", str native="",
-            int signal_class=0, int condition=0, int state=0, int flags=0, bytes identity=b"", bytes raw=b""):
+            uint32_t level=0, int64_t received_ns=0, occurred_ns=None, str account="", str realm="", str point="",
+            str native="", int signal_class=0, int condition=0, int state=0, int flags=0, bytes identity=b"",
+            bytes raw=b""):
         cdef Row row
         texts = [account.encode(), realm.encode(), point.encode(), native.encode(), identity, raw]
         if not batch_has_room(&self.columns, 1, sum(map(len, texts))):
@@ -207,6 +213,7 @@ cdef class Batch:
         row.protocol = protocol
         row.path = path
         row.sequence = sequence
+        row.level = level
         row.received_ns = received_ns
         row.occurred_ns = TIME_NONE if occurred_ns is None else <int64_t>occurred_ns
         row.signal_class = signal_class

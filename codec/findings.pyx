@@ -88,6 +88,7 @@ cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings
     row.occurred_ns = text.stamp_ns if text.occurred_ns == TIME_NONE else text.occurred_ns
     row.path = origin.path
     row.sequence = text.sequence
+    row.level = 0
     row.realm = origin.realm
     row.raw = batch_text(batch, frame.start, frame.size)
     whole = batch_text(batch, text.start, text.size) if text != frame else row.raw

@@ -7,6 +7,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memset
 
 from codec.dc09 cimport DC09
+from codec.gbt26875 cimport GBT26875
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.status cimport BAD_START, NEED_DATA
 
@@ -48,3 +49,4 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
 
 
 register(0x0A, &DC09)
+register(0x40, &GBT26875)

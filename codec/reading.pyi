@@ -12,7 +12,9 @@ def read_frames(data: bytes, now_ns: int, *, key: bytes | None = None, window: t
     now_ns   wall clock, ns since 1970 UTC
     Frame    protocol, status ("ok", or why the content could not be read), kind, account, sequence, token, encrypted,
              receiver, line, network (hex digits as sent, or None), timestamp, occurred (ISO 8601 or None),
-             signals [{class, condition, state, point, native, flags}], length
+             signals [{class, condition, state, point, native, flags}], length;
+             GB/T 26875.3 also levels [{point, word}], its status words, whose set bits stand among the
+             signals as if nothing had been set before
     Bad      protocol, status (length, checksum, field; need_data where the input ends too early), length up to the
              next possible start
     Garbage  status "garbage", length

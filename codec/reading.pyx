@@ -21,10 +21,16 @@ from codec.dc09_reply cimport close_frame, put_stamp
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport (ANSWER_COUNT, NUMBER_NONE, WINDOW_FUTURE_S, WINDOW_PAST_S, Answer, Format, Frame, Origin,
                           Profile, default_profile, number_digits, number_value)
+from codec.gbt26875 import COMMAND_TEXT
+from codec.gbt26875_levels import expand_levels
 from codec.limits cimport FRAME_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX, REPLY_BYTES_MAX
 from codec.status cimport BAD_START, BATCH_FULL, OK, Status
 from codec.status import STATUS_TEXT
+from codec.words cimport PROTOCOL_GBT26875, ROW_LEVEL
 from codec.words import CLASS_TEXT, CONDITION_TEXT, FLAG_TEXT, FRAME_KIND_TEXT, PROTOCOL_TEXT, STATE_TEXT
+
+cdef enum:
+    LEVEL_SIGNALS_MAX = 15       # bits of a status word that speak
 
 
 cdef Origin origin_of(int64_t now_ns) noexcept nogil:
@@ -72,7 +78,8 @@ def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns, *, 
 
 cdef Batch new_batch():
     """A batch with room for every frame: its bytes, its text, and a copy of each native and point."""
-    return Batch(FRAME_SIGNALS_MAX, FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX)
+    return Batch(FRAME_SIGNALS_MAX * LEVEL_SIGNALS_MAX,
+                 FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX)
 
 
 cdef str number_text(uint32_t number):
@@ -93,18 +100,33 @@ def _signal_of(row: dict) -> dict:
     }
 
 
+cdef str token_text(const Frame* frame):
+    if frame.protocol == PROTOCOL_GBT26875:
+        return COMMAND_TEXT.get(frame.token, str(frame.token))
+    text = <bytes>frame.start[frame.token_text.at:frame.token_text.at + frame.token_text.size]
+    return text.decode("ascii", "backslashreplace")
+
+
+def _levels_of(Batch batch) -> list:
+    """The status words among the rows, before they are expanded."""
+    rows = [batch.row(index) for index in range(len(batch))]
+    return [{"point": row["point"], "word": row["level"] & 0xFFFF} for row in rows if row["kind"] == ROW_LEVEL]
+
+
 cdef dict frame_of(const Frame* frame, Status status, Batch batch):
+    cdef dict levels = {"levels": _levels_of(batch)} if frame.protocol == PROTOCOL_GBT26875 else {}
+    cdef set quiet = set(expand_levels(batch))
     return {
         "protocol": PROTOCOL_TEXT[frame.protocol], "status": STATUS_TEXT[status],
         "kind": FRAME_KIND_TEXT[frame.kind], "account": (<bytes>frame.account[:frame.account_size]).decode("ascii"),
         "sequence": frame.sequence,
-        "token": (<bytes>frame.start[frame.token_text.at:frame.token_text.at + frame.token_text.size]).decode(
-            "ascii", "backslashreplace"),
+        "token": token_text(frame),
         "encrypted": bool(frame.encrypted), "receiver": number_text(frame.receiver), "line": number_text(frame.line),
         "network": number_text(frame.network), "timestamp": stamp_text(frame.stamp_ns),
         "occurred": stamp_text(frame.occurred_ns),
-        "signals": [_signal_of(batch.row(index)) for index in range(len(batch))], "length": frame.size,
-    }
+        "signals": [_signal_of(batch.row(index)) for index in range(len(batch)) if index not in quiet],
+        "length": frame.size,
+    } | levels
 
 
 def read_frames(bytes data not None, int64_t now_ns, *, bytes key=None, window=(WINDOW_PAST_S, WINDOW_FUTURE_S),

@@ -464,21 +464,23 @@ def digits(text: bytes | None) -> str | None:
 
 
 def read_frames(data: bytes, now_ns: int = 0, profile: Profile | None = None) -> list[Fields]:
-    """Read everything in `data`, as codec.reading.read_frames does."""
+    """Read everything in `data`, whatever its formats, as codec.reading.read_frames does."""
+    from codec import reference_gbt26875 as gbt26875  # it imports from here
     profile = profile or Profile()
     found: list[Fields] = []
     garbage = at = 0
     while at < len(data):
         try:
-            result = read_frame(data[at:], now_ns, profile)
+            result = (gbt26875.read_frame(data[at:], now_ns) if data[at] == 0x40
+                      else read_frame(data[at:], now_ns, profile))
         except Bad as bad:
             if str(bad) == "start":
                 garbage += 1
                 at += 1
                 continue
-            following = data.find(b"\n", at + 1)
-            result = {"protocol": "dc09", "status": str(bad),
-                      "length": (following if following >= 0 else len(data)) - at}
+            following = re.compile(b"[\n@]").search(data, at + 1)
+            result = {"protocol": "gbt26875" if data[at] == 0x40 else "dc09", "status": str(bad),
+                      "length": (following.start() if following else len(data)) - at}
         if garbage:
             found.append({"status": "garbage", "length": garbage})
             garbage = 0

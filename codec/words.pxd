@@ -20,6 +20,7 @@ cpdef enum RowKind:
     ROW_ENROLMENT = 2        # a path becomes known; native = its key as text
     ROW_TICK = 3             # a deadline came due; journal time moves on
     ROW_CHANGE = 4           # registry, rules, test modes, answers; native = JSON
+    ROW_LEVEL = 5            # a status word, not yet compared with the last one; becomes signals, never journalled
 
 cpdef enum SignalClass:
     CLASS_NONE = 0

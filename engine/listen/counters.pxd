@@ -9,7 +9,8 @@ cdef enum Refusal:                  # refused for a reason that no codec knows; 
     REFUSED_UNKNOWN_ACCOUNT = 9      # policy "refuse"
     REFUSED_GARBAGE_LIMIT = 10       # the connection was closed for it
     REFUSED_FRAME_TIMEOUT = 11       # a frame that never ended; the connection was closed
-    REFUSAL_COUNT = 12
+    REFUSED_NOT_SERVED = 12          # its protocol is not taken here
+    REFUSAL_COUNT = 13
 
 cdef enum Shed:
     SHED_SIGNAL = 0                  # no room in the intake; no reply, the transmitter sends again

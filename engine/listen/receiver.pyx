@@ -11,19 +11,28 @@ from codec.batch cimport NO_PATH, batch_text
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
 from codec.limits cimport FRAME_BYTES_MAX
-from codec.status cimport BAD_CRYPTO, BAD_START, BAD_TIME, BATCH_FULL, NEED_DATA, OK
+from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
-                          PROTOCOL_COUNT)
+                          PROTOCOL_COUNT, PROTOCOL_DC09)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
-from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT, SHED_ENROLMENT, SHED_SIGNAL)
+from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
+                                     SHED_ENROLMENT, SHED_SIGNAL)
 from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered
 from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
 from engine.listen.refused import ANSWER_TEXT, REFUSAL_TEXT
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
 
 SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
+
+
+cdef inline bint is_served(const Frame* frame, const Arrival* arrival) noexcept nogil:
+    """Tell whether this listener takes the frame's protocol.
+
+    The levels of GB/T 26875.3 need a memory that ADMIT does not have yet: until then they must not be acknowledged.
+    """
+    return frame.protocol == PROTOCOL_DC09 and (arrival.protocol == PROTOCOL_ANY or arrival.protocol == frame.protocol)
 
 
 cdef class Receiver:
@@ -60,8 +69,8 @@ cdef class Receiver:
         admission.policy = POLICY_ENROL
         taken.size = frame.size
         taken.protocol = frame.protocol
-        if arrival.protocol != PROTOCOL_ANY and arrival.protocol != frame.protocol:
-            self.refuse(data, frame.size, True, arrival, BAD_START, taken)
+        if not is_served(&frame, arrival):
+            self.refuse(data, frame.size, True, arrival, REFUSED_NOT_SERVED, taken)
             return
         if frame.kind == FRAME_REPLY:
             self.counters.frames[frame.protocol][<int>FRAME_REPLY] += 1

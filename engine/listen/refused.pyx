@@ -6,7 +6,7 @@ from libc.stdlib cimport calloc, free
 from codec.status import STATUS_TEXT
 from codec.words import PROTOCOL_TEXT
 
-REFUSAL_TEXT = (*STATUS_TEXT, "unknown_account", "garbage_limit", "frame_timeout")
+REFUSAL_TEXT = (*STATUS_TEXT, "unknown_account", "garbage_limit", "frame_timeout", "not_served")
 ANSWER_TEXT = ("none", "accept", "refuse", "unable")
 
 

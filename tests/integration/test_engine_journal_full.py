@@ -144,6 +144,7 @@ def test_a_full_disk_and_many_small_fires() -> None:
         engine.expect("the outcome log refuses entries")
         assert transmitter.say(null("6101")) == ack("6101")
         engine.until_stored()
+        begin = engine.json("/v1/alarms")["position"]
         with engine.subscribed() as stream:
             fill_disk(disk / "filler")
             kept = fill(engine, "FA2", "")
@@ -159,6 +160,10 @@ def test_a_full_disk_and_many_small_fires() -> None:
             assert event.told == ("raised", "6101", "FA1")
         until(lambda: ready(engine), "being ready")
         check_kept([row["native"] for row in engine.signals("6001")], kept)
+        with engine.subscribed(f"?after={begin}") as stream:    # and the log of what was made of them is whole again
+            missing = {f"FA2^0 {number} ^" for number in range(1, kept + 1)}
+            while missing:
+                missing.discard(stream.event().data["native"])
 
 
 def fill_disk(filler: Path) -> None:

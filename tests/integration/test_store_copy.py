@@ -5,7 +5,6 @@ import datetime
 from typing import Any
 
 import asyncpg
-from engine.words import REASON_TEXT, VERDICT_TEXT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, STATE_TEXT
 from engine.store.copy import SIGNAL_COLUMNS, SignalCopy
 from engine.store.migrate import migrate
 from engine.store.transaction import Slices
+from engine.words import REASON_TEXT, VERDICT_TEXT
 from tests.integration.store_rows import outcome
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

@@ -4,7 +4,8 @@ import pytest
 from codec.batch import Batch
 from codec.reading import build_frame, decode_stream
 
-ROW = {"kind": 1, "protocol": 1, "path": 7, "sequence": 9, "received_ns": 11, "occurred_ns": -5, "account": "12AB",
+ROW = {"kind": 1, "protocol": 1, "path": 7, "sequence": 9, "level": 0x02280002,
+       "received_ns": 11, "occurred_ns": -5, "account": "12AB",
        "realm": "nghe-an", "point": "1/2", "native": "FA2^Küche^", "signal_class": 1, "condition": 2, "state": 1,
        "flags": 65, "identity": b"i\0", "raw": b"\nraw\xff\r"}
 
@@ -55,7 +56,7 @@ def test_clear_forgets_rows_and_texts() -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"",
-                                    lambda data: b"\2" + data[1:], lambda data: data[:4] + b"\xff" * 4 + data[8:]])
+                                    lambda data: b"\1" + data[1:], lambda data: data[:4] + b"\xff" * 4 + data[8:]])
 def test_what_is_no_encoded_batch_is_refused(damage) -> None:
     with pytest.raises(ValueError, match="encoded batch"):
         Batch.view(damage(filled().encode()))

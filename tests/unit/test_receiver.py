@@ -113,3 +113,11 @@ def test_a_refused_time_stamp_does_not_enter_twice(line):
     assert wire.written == accepted(frame) * 2
     assert len(world.signals()) == 1
     assert world.admit.duplicates == 1
+
+
+def test_a_protocol_that_is_not_served_is_refused_and_not_acknowledged(line):
+    world, connection, wire = line
+    frame = bytes.fromhex("40402e000100041f0c0706120101010101010202020202020c00020101010b020024220c0706121e2323")
+    receive(connection, frame + heartbeat("0001", 2))
+    assert wire.written == accepted(heartbeat("0001", 2))
+    assert (world.count("rejected", "gbt26875", "not_served"), len(world.paths)) == (1, 2)
