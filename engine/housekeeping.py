@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from codec.words import RowKind
 from engine.clock import SECOND_NS
 from engine.journal.errors import JournalError
 from engine.journal.snapshots import Sections
@@ -19,6 +20,7 @@ log = logging.getLogger("engine.housekeeping")
 SNAPSHOT = "engine"              # the consumer whose snapshots hold what the stages remember
 URGENCY_OF_ROOM = {Room.OK: 0, Room.LOW: 1, Room.FULL: 2}
 RETENTION_EVERY_NS = 3600 * SECOND_NS
+ROW_TICK = int(RowKind.ROW_TICK)
 
 
 def nanoseconds(text: str) -> int:
@@ -43,6 +45,7 @@ class House:
             for tcp in engine.tcp:
                 tcp.sweep()
             engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
+            self.try_journal()
             await self.attempt(self.commit_stored)
             await self.attempt(engine.journal.trim)
             await self.attempt(self.trim_outcomes)
@@ -54,6 +57,13 @@ class House:
             if engine.clock.monotonic_ns() >= retention_due_ns:
                 retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
                 await self.drop_old_days()
+
+    def try_journal(self) -> None:
+        """After a failed append, offer a tick once there is room: heartbeats alone would never tell."""
+        engine = self._engine
+        if engine.journal_trouble and engine.journal.room() is not Room.FULL:
+            engine.admit.offer_frame({"kind": ROW_TICK, "received_ns": engine.clock.wall_ns()})
+            engine.on_rows()
 
     async def attempt(self, step: Callable[[], Awaitable[object]]) -> None:
         """Do one step; a disk that refuses stops no other: on a full one, trimming is what makes room."""

@@ -10,6 +10,7 @@ from engine.journal.space import Room
 from engine.operate.metrics import Metrics
 from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from engine.store.queries import DatabaseAway
+from engine.units import Address
 from engine.version import VERSION
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class View:
         engine, store = self._engine, self._engine.store.counters
         return {
             "version": VERSION, "started_at": at(self._started_ns), "now": at(engine.clock.wall_ns()),
-            "listen": [{"name": listener.name, "address": f"{address[0]}:{address[1]}", "realm": listener.realm}
+            "listen": [{"name": listener.name, "address": str(Address(*address)), "realm": listener.realm}
                        for listener, address in engine.bound],
             "paths": engine.paths.states_in(), "alarms_open": engine.filter.alarms_open,
             "stages": {
