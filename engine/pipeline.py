@@ -52,7 +52,7 @@ from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
 from engine.listen.tcp import TcpListener
 from engine.listen.udp import UdpListener
-from engine.operate.access import holders_of
+from engine.operate.access import BadTokenFile, holders_of
 from engine.operate.lag import LagSampler
 from engine.operate.server import Operate
 from engine.paths import PathTable
@@ -446,9 +446,12 @@ async def serve(config: Config) -> None:
 
 
 def run(config: Config) -> int:
-    """Run the engine; the exit code is 0 after an orderly stop, 1 when it could not start."""
+    """Run the engine; the exit code is 0 after an orderly stop, 1 when it could not start, 2 for a bad token file."""
     try:
         uvloop.run(serve(config))
+    except BadTokenFile as error:
+        log.error("http_token: %s", error)
+        return 2
     except (JournalError, OSError, EmbeddedPostgresError) as error:
         log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
         return 1

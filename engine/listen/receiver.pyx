@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 
 from codec.batch cimport NO_PATH, batch_text
 from codec.formats cimport find_start, format_of, split
-from codec.frame cimport ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
+from codec.frame cimport ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,

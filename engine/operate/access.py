@@ -60,16 +60,7 @@ def holders_of(tokens: Iterable[HttpToken]) -> tuple[Holder, ...] | None:
 
     Raises  BadTokenFile, also when others than the owner may read a file; OSError
     """
-    holders = []
-    for entry in tokens:
-        path = Path(entry.file)
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise BadTokenFile(f"{path}: readable by others; allowed: mode 0600")
-        token = path.read_text().partition("\n")[0].strip()
-        if len(token) < TOKEN_CHARACTERS_MIN or " " in token or not token.isascii():
-            raise BadTokenFile(f"{path}: allowed is one token of at least {TOKEN_CHARACTERS_MIN} ASCII characters")
-        holders.append(Holder(path.stem, Role[entry.role.upper()], digest_of(token)))
-    return tuple(holders) or None
+    return tuple(read_token(Path(entry.file), entry.role) for entry in tokens) or None
 
 
 def digest_of(token: str) -> bytes:
