@@ -23,6 +23,7 @@ import logging
 import secrets
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ from engine.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
 from engine.store.settings import StoreSettings
-from engine.store.writer import Store, expect_lost_copies
+from engine.store.writer import Store
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
 from engine.supervise.wheel import Wheel
@@ -258,13 +259,14 @@ class Pipeline:
         self.stopping.set()
 
     def on_callback_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An error in a callback of the loop: the network's are survived, one of ours ends the engine."""
+        """An error in a callback of the loop. One of ours ends the engine; those of the network, and what a library
+        leaves behind when its connection breaks (the database's driver does), are survived."""
         error = context.get("exception")
-        if isinstance(error, Exception) and not isinstance(error, OSError):
+        if isinstance(error, Exception) and not isinstance(error, OSError) and is_ours(error):
             self.failure = error
             self.stop()
         else:
-            log.debug("event loop: %s", context.get("message"))
+            log.debug("event loop: %s", context.get("message"), exc_info=error)
 
     async def wait_for_stop(self) -> None:
         await self.stopping.wait()
@@ -423,6 +425,13 @@ class Pipeline:
             await self.postgres.stop()
 
 
+def is_ours(error: Exception) -> bool:
+    """Tell whether an error rose in our code, and not in a library's."""
+    places = [Path(frame.f_code.co_filename).parts for frame, _ in traceback.walk_tb(error.__traceback__)]
+    where = places[-1] if places else ()
+    return ("engine" in where or "codec" in where) and "site-packages" not in where
+
+
 def show(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -431,7 +440,6 @@ async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT, and say when it is ready."""
     pipeline = Pipeline(config, Clock())
     loop = asyncio.get_running_loop()
-    expect_lost_copies(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, pipeline.stop)
     try:

@@ -54,20 +54,6 @@ class StoreCounters:
     last_error: str = ""
 
 
-def expect_lost_copies(loop: asyncio.AbstractEventLoop) -> None:
-    """Keep one of asyncpg's futures out of the log: that of a COPY whose connection was lost, which it leaves unread.
-
-    The loss itself has reached the store by another error. Everything else is logged as ever.
-    """
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if isinstance(context.get("exception"), asyncpg.ConnectionDoesNotExistError) and "future" in context:
-            LOG.debug("lost in a COPY: %s", context["exception"])
-        else:
-            loop.default_exception_handler(context)
-
-    loop.set_exception_handler(handle)
-
-
 def nothing(number: int) -> None:
     """The default of `on_ahead`."""
 
