@@ -12,6 +12,7 @@ holds more than the text.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
+from codec.text cimport utf8_put
 from codec.words cimport FLAG_CLEANED, FLAG_CUT
 
 cdef enum:
@@ -45,27 +46,6 @@ cdef int fill() except -1:
     for i in range(QUADS):
         quad[i] = ord(text[i])
     return 0
-
-
-cdef inline uint32_t put_utf8(uint32_t character, uint8_t* out) noexcept nogil:
-    """Write a character and return its bytes, 1..4."""
-    if character < 0x80:
-        out[0] = <uint8_t>character
-        return 1
-    if character < 0x800:
-        out[0] = <uint8_t>(0xC0 | character >> 6)
-        out[1] = <uint8_t>(0x80 | character & 0x3F)
-        return 2
-    if character < 0x10000:
-        out[0] = <uint8_t>(0xE0 | character >> 12)
-        out[1] = <uint8_t>(0x80 | character >> 6 & 0x3F)
-        out[2] = <uint8_t>(0x80 | character & 0x3F)
-        return 3
-    out[0] = <uint8_t>(0xF0 | character >> 18)
-    out[1] = <uint8_t>(0x80 | character >> 12 & 0x3F)
-    out[2] = <uint8_t>(0x80 | character >> 6 & 0x3F)
-    out[3] = <uint8_t>(0x80 | character & 0x3F)
-    return 4
 
 
 cdef inline bint is_lead(uint8_t c) noexcept nogil:
@@ -129,7 +109,7 @@ cdef uint32_t gb18030_text(const uint8_t* bytes, uint32_t size, uint8_t* out, ui
         if code == BAD_CHARACTER:
             flags[0] |= FLAG_CLEANED
             code = REPLACEMENT
-        need = put_utf8(code, character)
+        need = utf8_put(code, character)
         if written + need > out_max:
             flags[0] |= FLAG_CUT
             break

@@ -43,6 +43,26 @@ cdef inline bint is_alphanumeric(uint8_t c) noexcept nogil:
 cdef inline uint8_t upper(uint8_t c) noexcept nogil:
     return c - 0x20 if is_lower(c) else c
 
+cdef inline uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
+    """Write a character and return its bytes, 1..4."""
+    if character < 0x80:
+        out[0] = <uint8_t>character
+        return 1
+    if character < 0x800:
+        out[0] = <uint8_t>(0xC0 | character >> 6)
+        out[1] = <uint8_t>(0x80 | character & 0x3F)
+        return 2
+    if character < 0x10000:
+        out[0] = <uint8_t>(0xE0 | character >> 12)
+        out[1] = <uint8_t>(0x80 | character >> 6 & 0x3F)
+        out[2] = <uint8_t>(0x80 | character & 0x3F)
+        return 3
+    out[0] = <uint8_t>(0xF0 | character >> 18)
+    out[1] = <uint8_t>(0x80 | character >> 12 & 0x3F)
+    out[2] = <uint8_t>(0x80 | character >> 6 & 0x3F)
+    out[3] = <uint8_t>(0x80 | character & 0x3F)
+    return 4
+
 cdef inline bint is_account(uint8_t c) noexcept nogil:
     """A letter or a digit, or one of `- . _ + *`: nothing that parts a path's key, a list or a line."""
     return is_alphanumeric(c) or c == 0x2D or c == 0x2E or c == 0x5F or c == 0x2B or c == 0x2A

@@ -24,21 +24,6 @@ cdef uint32_t utf8_character(const uint8_t* at, uint32_t size) noexcept nogil:
     return need
 
 
-cdef uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
-    """Write a character below 0x10000 and return its bytes, 1..3."""
-    if character < 0x80:
-        out[0] = <uint8_t>character
-        return 1
-    if character < 0x800:
-        out[0] = <uint8_t>(0xC0 | character >> 6)
-        out[1] = <uint8_t>(0x80 | character & 0x3F)
-        return 2
-    out[0] = <uint8_t>(0xE0 | character >> 12)
-    out[1] = <uint8_t>(0x80 | character >> 6 & 0x3F)
-    out[2] = <uint8_t>(0x80 | character & 0x3F)
-    return 3
-
-
 cdef bint whole_text(const uint8_t* bytes, uint32_t size, uint32_t size_max, uint32_t* kept) noexcept nogil:
     """Whether all `size` bytes are UTF-8 without NUL; `kept` is what of them fits `size_max`, whole characters."""
     cdef uint32_t at = 0, step
