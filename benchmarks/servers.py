@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,21 +63,35 @@ def floor(name: str, *arguments: str) -> Iterator[Server]:
 
 
 @contextmanager
-def engine(directory: Path) -> Iterator[Server]:
+def engine(directory: Path, configuration: str = ENGINE_CONFIGURATION) -> Iterator[Server]:
     """Run `tocsin serve` with its data under `directory`; the address is found in the line that says ready.
 
+    configuration  TOML
     Raises  NotBuilt without the program, RuntimeError when it does not get ready in time
     """
     command = ROOT / ".venv" / "bin" / "tocsin"
     if not command.exists():
         raise NotBuilt("the program tocsin: run `make build`")
     directory.chmod(0o755)           # the database never runs as root and must reach its files all the same
-    configuration = directory / "tocsin.toml"
-    configuration.write_text(ENGINE_CONFIGURATION)
-    with started([str(command), "serve", "--config", str(configuration), "--listen", "127.0.0.1:0",
+    file = directory / "tocsin.toml"
+    file.write_text(configuration)
+    with started([str(command), "serve", "--config", str(file), "--listen", "127.0.0.1:0",
                   "--http", "127.0.0.1:0", "--data", str(directory / "data")], ROOT) as child:
         found = line_of(child, r"ready listen=\S+:(\d+) http=(\S+) database=(\S+)", ENGINE_START_S_MAX)
         yield Server(pid=child.pid, port=int(found[1]), http=found[2], database=found[3])
+
+
+def reading(server: Server, name: str) -> float:
+    """Return what the engine's /metrics say under a name, all its labels together.
+
+    Raises  RuntimeError when it is not there
+    """
+    with urllib.request.urlopen(f"http://{server.http}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    values = [float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + "{", name + " "))]
+    if not values:
+        raise RuntimeError(f"the engine tells no {name}")
+    return sum(values)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import json
 import subprocess
 import tempfile
 import time
-import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from statistics import median
 from benchmarks.compile import program
 from benchmarks.frames import heartbeats, write_frames
 from benchmarks.harness import Refused, Result, Rounds, Size, digest, exists, in_turn, ratio
-from benchmarks.servers import Server, engine, floor, pinned, processors
+from benchmarks.servers import Server, engine, floor, pinned, processors, reading
 
 RATIO_MIN = 0.7
 ENROL_ROUNDS_MAX = 20
@@ -27,12 +26,16 @@ LOSS_SHARE_MAX = 0.001           # a stalled machine loses a few; more than that
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How much of it: seconds and warm-up of a round, transmitters, sockets of the client, frames outstanding."""
+    """How much of it: seconds and warm-up of a round, transmitters, sockets of the client, frames outstanding.
+
+    timeout_ms  what is not answered for so long counts as lost
+    """
     seconds: float
     warm_up: float
     accounts: int
     sockets: int
     window: int
+    timeout_ms: int = 100
 
 
 SHAPES: dict[Size, Shape] = {"smoke": Shape(0.2, 0.1, 200, 4, 64), "full": Shape(3.0, 0.5, 10_000, 16, 1024)}
@@ -89,7 +92,8 @@ def client(server: Server, file: Path, shape: Shape, rate: float = 0) -> Report:
     """
     command = [str(program("udp_client")), "--to", str(server.port), "--frames", str(file),
                "--sockets", str(shape.sockets), "--window", str(shape.window), "--seconds", str(shape.seconds),
-               "--warm-up", str(shape.warm_up), "--rate", str(rate), "--watch", str(server.pid)]
+               "--warm-up", str(shape.warm_up), "--timeout-ms", str(shape.timeout_ms), "--rate", str(rate),
+               "--watch", str(server.pid)]
     with pinned(processors()[1]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=shape.seconds + shape.warm_up + 30)
     if done.returncode:
@@ -112,17 +116,7 @@ def enrol(server: Server, file: Path, shape: Shape) -> None:
             client(server, file, gentle)
         except Refused:                  # a reply that waits for the disk is late for the client, not lost
             time.sleep(0.1)
-        known = paths(server)
+        known = int(reading(server, "tocsin_paths"))
         if known >= shape.accounts:
             return
     raise RuntimeError(f"only {known} of {shape.accounts} transmitters were enrolled")
-
-
-def paths(server: Server) -> int:
-    """Return how many paths the engine has, in whatever state, as /metrics says."""
-    with urllib.request.urlopen(f"http://{server.http}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    counts = [float(line.rpartition(" ")[2]) for line in lines if line.startswith("tocsin_paths{")]
-    if not counts:
-        raise RuntimeError("the engine tells no tocsin_paths")
-    return int(sum(counts))
