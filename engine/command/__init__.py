@@ -29,6 +29,8 @@ COMMANDS = {
                       "tocsin decode capture.bin | head"),
     "loadgen": Command("loadgen.command", "simulate a fleet of transmitters, measure, and audit what came out",
                        "tocsin loadgen --transmitters 1000 --rate 1000 --duration 10"),
+    "journal": Command("engine.command.journal", "look at a journal: verify it, dump its rows, say what it holds",
+                       "tocsin journal verify --data /var/lib/tocsin"),
     "config": Command("engine.command.config", "print the whole configuration, annotated, as TOML for serve --config",
                       "tocsin config > tocsin.toml && tocsin serve --config tocsin.toml"),
 }

@@ -40,9 +40,14 @@ def segment_name(prefix: str, ordinal: int) -> str:
 
 def segment_files(disk: Disk, prefix: str) -> list[tuple[int, str]]:
     """Return ordinal and file name of each segment on the disk, in order."""
-    pattern = re.compile(re.escape(prefix) + r"-(\d{10})\.segment")
-    found = ((pattern.fullmatch(name), name) for name in disk.list())
-    return sorted((int(match[1]), name) for match, name in found if match)
+    found = ((segment_ordinal(name, prefix), name) for name in disk.list())
+    return sorted((ordinal, name) for ordinal, name in found if ordinal is not None)
+
+
+def segment_ordinal(name: str, prefix: str) -> int | None:
+    """Return the ordinal in the file name of a log's segment, None for another file."""
+    match = re.fullmatch(re.escape(prefix) + r"-(\d{10})\.segment", name)
+    return int(match[1]) if match else None
 
 
 async def recover(disk: Disk, prefix: str, name: bytes | None, cut_after: int | None) -> Recovered | None:
