@@ -116,6 +116,8 @@ class Admit:
 
     window_ns: int = duration("10m", "10s", "1d", "the same frame again within this is no second signal")
     frames_max: int = whole(1_000_000, 1000, 100_000_000, "frames", "recent frames remembered; beyond: the oldest go")
+    levels_max: int = whole(1_000_000, 1000, 100_000_000, "components", "those not quiet, whose last status word is "
+                            "remembered; beyond: each of their words counts as new")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 # of the last minutes. Tickets say what a reply waits for: ticket t is durable once the append that took rows up to
 # t has returned. They live in memory alone and say nothing about journal numbers.
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from codec.batch cimport Batch, Columns
 
 cdef enum:
@@ -19,9 +19,15 @@ cdef struct Mark:            # where a frame's rows begin, to take them out agai
     uint32_t row
     uint32_t arena
 
+cdef enum Offer:             # what became of a frame's rows
+    OFFER_NEW = 0
+    OFFER_KNOWN = 1          # a frame that was admitted before; its rows are out again
+    OFFER_NOTHING = 2        # status words in which nothing is new; likewise
+    OFFER_NO_ROOM = 3        # likewise, and no reply may leave
+
 cdef struct Offered:
     uint64_t ticket          # what the reply waits for
-    bint     is_new          # False: a frame that was admitted before; its rows are out again
+    uint8_t  outcome         # Offer
 
 cdef class Intake:
     cdef readonly Batch batch

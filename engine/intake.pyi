@@ -21,7 +21,7 @@ class Intake:
     def offer_frame(self, *rows: dict[str, Any]) -> tuple[int, bool] | None:
         """Hand over rows (arguments of `Batch.add`) as one frame.
 
-        Returns  (ticket to wait for, whether they are new), or None when they do not fit
+        Returns  (ticket to wait for, whether they are new), or None when there is no room for them
         """
     def take(self) -> int:
         """Forget the rows, which the caller has encoded; return the ticket up to which they reach."""

@@ -54,9 +54,14 @@ cdef class Intake:
     cdef Offered offer(self, Mark mark) noexcept nogil:
         """Hand over the rows since `mark` as those of one frame."""
         cdef Offered offered
-        self.offered += self.rows.count - mark.row
-        offered.ticket = self.offered
-        offered.is_new = True
+        offered.ticket = TICKET_DURABLE
+        offered.outcome = OFFER_NO_ROOM
+        if self.has_room(self.urgency_since(mark)):
+            self.offered += self.rows.count - mark.row
+            offered.ticket = self.offered
+            offered.outcome = OFFER_NEW
+        else:
+            self.withdraw(mark)
         return offered
 
     def offer_frame(self, *rows):
@@ -68,7 +73,7 @@ cdef class Intake:
                 return None
         with nogil:
             offered = self.offer(mark)
-        return offered.ticket, offered.is_new
+        return None if offered.outcome == OFFER_NO_ROOM else (offered.ticket, offered.outcome == OFFER_NEW)
 
     def take(self):
         """Return the ticket up to which the batch reaches. The caller has encoded it; the rows are forgotten."""

@@ -139,7 +139,7 @@ class Pipeline:
         at = snapshot.at if snapshot else 0
         self.paths = PathTable(config.paths.max, self.hash_key)
         self.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
-                           config.admit.window_ns, self.hash_key)
+                           config.admit.window_ns, self.hash_key, config.admit.levels_max)
         try:
             self.filter = self.new_filter(sections.get("filter"))
             if snapshot:

@@ -6,10 +6,14 @@
 # A frame is known when all its signals have an entry within the window, and each either bears the same stamp or
 # nothing but that frame itself came from its point since: a panel that never changes its sequence and sends alarm,
 # restore, alarm has sent three signals. Frames without a stamp have no "same stamp".
+#
+# Rows of kind level are compared with the last word of their component (levels.pxd) and become a signal for each
+# changed bit. A frame with such rows is known by its stamp alone: what else came from its points, the words tell.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from engine.admit.levels cimport Levels
 from engine.index cimport Index
-from engine.intake cimport Intake
+from engine.intake cimport Intake, Mark
 from engine.siphash cimport HashKey
 
 cdef struct Entry:
@@ -29,11 +33,16 @@ cdef class Admit(Intake):
     cdef Index by_point
     cdef HashKey hash_key
     cdef int64_t window_ns
+    cdef readonly Levels levels
     cdef readonly uint64_t duplicates
     cdef readonly uint64_t evicted   # entries that went before their window ended
 
     cdef uint64_t frame_hash(self, uint32_t row, uint32_t ordinal) noexcept nogil
     cdef uint64_t point_hash(self, uint32_t row) noexcept nogil
+    cdef Entry* entry_of(self, uint32_t row, uint32_t ordinal) noexcept nogil
+    cdef bint is_known(self, Mark mark, uint64_t* ticket) noexcept nogil
+    cdef bint is_known_by_stamp(self, Mark mark, uint64_t* ticket) noexcept nogil
+    cdef int sift(self, Mark mark, uint64_t* ticket) noexcept nogil
     cdef uint64_t known_ticket(self, uint32_t row, uint32_t ordinal, bint* known) noexcept nogil
     cdef void supersede(self, Index* index, uint64_t hash, bint is_point) noexcept nogil
     cdef void enter(self, const Entry* entry) noexcept nogil

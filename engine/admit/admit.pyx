@@ -8,15 +8,17 @@ import struct
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcmp
 
-from codec.batch cimport NO_PATH, TIME_NONE, Batch, Columns
-from codec.words cimport ROW_SIGNAL
+from codec.batch cimport (NO_PATH, TIME_NONE, Batch, Columns, Row, batch_has_room, batch_move, batch_push,
+                          batch_row)
+from codec.words cimport ROW_LEVEL, ROW_SIGNAL
 from engine.index cimport (INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put,
                            index_remove)
-from engine.intake cimport TICKET_DURABLE, Mark, Offered
+from engine.intake cimport (OFFER_KNOWN, OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, Mark,
+                            Offered)
 from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash
 
-ADMIT_VERSION = 2
+ADMIT_VERSION = 3
 
 
 cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept nogil:
@@ -28,7 +30,8 @@ cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept
 
 cdef class Admit(Intake):
     def __cinit__(self, uint32_t rows_max, uint32_t arena_max, uint32_t entries_max, int64_t window_ns,
-                  bytes hash_key not None):
+                  bytes hash_key not None, uint32_t levels_max=65536):
+        self.levels = Levels(levels_max, 2 * rows_max, hash_key)
         self.entries_max = entries_max
         self.window_ns = window_ns
         self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
@@ -59,22 +62,29 @@ cdef class Admit(Intake):
             key.first ^= siphash(&self.hash_key, c.arena + c.account[row].at, c.account[row].size)
         return siphash(&key, c.arena + c.point[row].at, c.point[row].size)
 
-    cdef uint64_t known_ticket(self, uint32_t row, uint32_t ordinal, bint* known) noexcept nogil:
-        """Look for the entry of signal `ordinal` of a frame; set `known` and return the ticket of its first copy."""
-        cdef Columns* c = self.rows
+    cdef Entry* entry_of(self, uint32_t row, uint32_t ordinal) noexcept nogil:
+        """Return the newest entry of signal `ordinal` of the frame that a row belongs to; NULL: none in the window."""
         cdef uint64_t hash = self.frame_hash(row, ordinal)
-        cdef Probe probe = index_first(&self.by_frame, hash), newest
-        cdef uint32_t slot, other
-        cdef Entry* entry
-        known[0] = False
+        cdef Probe probe = index_first(&self.by_frame, hash)
+        cdef uint32_t slot
         while True:
             slot = index_next(&self.by_frame, &probe)
             if slot == INDEX_NONE:
-                return TICKET_DURABLE
-            entry = &self.entries[slot]
-            if entry.frame == hash:
+                return NULL
+            if self.entries[slot].frame == hash:
                 break
-        if c.received_ns[row] - entry.admitted_ns > self.window_ns:
+        if self.rows.received_ns[row] - self.entries[slot].admitted_ns > self.window_ns:
+            return NULL
+        return &self.entries[slot]
+
+    cdef uint64_t known_ticket(self, uint32_t row, uint32_t ordinal, bint* known) noexcept nogil:
+        """Look for the entry of signal `ordinal` of a frame; set `known` and return the ticket of its first copy."""
+        cdef Columns* c = self.rows
+        cdef Entry* entry = self.entry_of(row, ordinal)
+        cdef Probe newest
+        cdef uint32_t other
+        known[0] = False
+        if entry == NULL:
             return TICKET_DURABLE
         if c.occurred_ns[row] != TIME_NONE and c.occurred_ns[row] == entry.stamp_ns:
             known[0] = True
@@ -87,6 +97,58 @@ cdef class Admit(Intake):
         known[0] = other != INDEX_NONE and self.entries[other].group == entry.group \
             and self.entries[other].admitted_ns == entry.admitted_ns
         return entry.ticket
+
+    cdef bint is_known(self, Mark mark, uint64_t* ticket) noexcept nogil:
+        """Tell whether all signals of a frame were admitted before; raise `ticket` to what its reply waits for."""
+        cdef Columns* c = self.rows
+        cdef uint32_t row, signals = 0
+        cdef bint known = True
+        for row in range(mark.row, c.count):
+            if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
+                signals += 1
+                ticket[0] = max(ticket[0], self.known_ticket(row, signals, &known))
+                if not known:
+                    return False
+        return signals != 0
+
+    cdef bint is_known_by_stamp(self, Mark mark, uint64_t* ticket) noexcept nogil:
+        """Tell whether a frame with status words was admitted before: one that is late must not count as news."""
+        cdef Columns* c = self.rows
+        cdef Entry* entry = self.entry_of(mark.row, 1)
+        cdef uint32_t row
+        if entry == NULL or entry.stamp_ns == TIME_NONE:
+            return False
+        for row in range(mark.row, c.count):
+            if c.occurred_ns[row] == entry.stamp_ns:
+                ticket[0] = max(ticket[0], entry.ticket)
+                return True
+        return False
+
+    cdef int sift(self, Mark mark, uint64_t* ticket) noexcept nogil:
+        """Make signals of the status words of a frame; those in which nothing is new go.
+
+        ticket   raised to what the reply waits for where a word is the last one and not durable yet
+        Returns  how many rows stay; -1: no room
+        """
+        cdef Columns* c = self.rows
+        cdef uint32_t end = c.count, row
+        cdef Row one
+        cdef int signals
+        for row in range(mark.row, end):         # behind the frame and back: what a word says stays in order
+            if not batch_has_room(c, 1, 0):
+                return -1
+            one = batch_row(c, row)
+            batch_push(c, &one)
+            if one.kind == ROW_LEVEL:
+                signals = self.levels.sift(c, c.count - 1, ticket)
+                if signals < 0:
+                    return -1
+                if signals == 0:
+                    c.count -= 1
+        for row in range(end, c.count):
+            batch_move(c, row, mark.row + row - end)
+        c.count -= end - mark.row
+        return <int>(c.count - mark.row)
 
     cdef void forget(self, uint64_t number) noexcept nogil:
         """Take entry `number` out of the indexes that still lead to it."""
@@ -139,41 +201,56 @@ cdef class Admit(Intake):
         """Hand over one frame's rows: new ones stay and are remembered, known ones go out again."""
         cdef Columns* c = self.rows
         cdef Offered offered
-        cdef uint64_t ticket, latest = TICKET_DURABLE
+        cdef uint64_t latest = TICKET_DURABLE, since = self.levels.head
         cdef uint32_t row, signals = 0
-        cdef bint known = True
+        cdef bint levels = False
+        cdef int kept = 1
         for row in range(mark.row, c.count):
-            if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
-                signals += 1
-                ticket = self.known_ticket(row, signals, &known)
-                if not known:
-                    break
-                if ticket > latest:
-                    latest = ticket
-        if signals and known:
+            levels |= c.kind[row] == ROW_LEVEL
+        if self.is_known_by_stamp(mark, &latest) if levels else self.is_known(mark, &latest):
             self.withdraw(mark)
             self.duplicates += 1
             offered.ticket = latest if latest > self.durable else TICKET_DURABLE
-            offered.is_new = False
+            offered.outcome = OFFER_KNOWN
+            return offered
+        if levels:
+            kept = self.sift(mark, &latest)
+            if kept == 0:
+                self.withdraw(mark)
+                offered.ticket = latest if latest > self.durable else TICKET_DURABLE
+                offered.outcome = OFFER_NOTHING
+                return offered
+        if kept < 0 or not self.has_room(self.urgency_since(mark)):
+            self.levels.take_back(since)
+            self.withdraw(mark)
+            offered.ticket = TICKET_DURABLE
+            offered.outcome = OFFER_NO_ROOM
             return offered
         self.offered += c.count - mark.row
-        signals = 0
+        self.levels.seal(since, self.offered)
         for row in range(mark.row, c.count):
             if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
                 signals += 1
                 self.remember(row, signals, self.offered)
         offered.ticket = self.offered
-        offered.is_new = True
+        offered.outcome = OFFER_NEW
         return offered
+
+    def release(self, uint64_t ticket):
+        """Note that every row up to `ticket` is durable, and with it the words that it brought."""
+        self.durable = ticket
+        self.levels.set_durable(ticket)
 
     def fail(self, uint64_t ticket):
         """Forget the frames whose append failed: when they come again they are new.
 
         What they superseded stays forgotten as well; a repetition of that counts as new, which errs to the safe side.
+        Status words go back to the last durable ones.
         """
         while self.head != self.tail and self.entries[(self.head - 1) % self.entries_max].ticket > self.durable:
             self.head -= 1
             self.forget(self.head)
+        self.levels.fail()
         self.durable = ticket
 
     def apply(self, Batch batch not None):
@@ -186,10 +263,12 @@ cdef class Admit(Intake):
             if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
                 ordinal = ordinal + 1 if row and same_frame(c, row - 1, row) else 1
                 self.remember(row, ordinal, TICKET_DURABLE)
+                if c.level[row]:
+                    self.levels.replay(c, row)
         self.rows = own
 
     def save(self):
-        """Return every durable entry as bytes, with the key of its hashes."""
+        """Return every durable entry as bytes, with the key of its hashes; then the status words."""
         cdef uint64_t number
         cdef Entry* entry
         cdef bytes out = PyBytes_FromStringAndSize(NULL, (self.head - self.tail) * sizeof(Entry))
@@ -202,7 +281,7 @@ cdef class Admit(Intake):
                 target[count].ticket = TICKET_DURABLE
                 count += 1
         header = struct.pack("<IIQQ", ADMIT_VERSION, count, self.hash_key.first, self.hash_key.second)
-        return header + out[:count * sizeof(Entry)]
+        return header + out[:count * sizeof(Entry)] + self.levels.save()
 
     def load(self, bytes saved not None):
         """Fill an empty memory from what `save` gave; raises ValueError when it is no such thing."""
@@ -211,8 +290,10 @@ cdef class Admit(Intake):
         if len(saved) < 24:
             raise ValueError("admit memory of the wrong version or length")
         version, count, first, second = struct.unpack_from("<IIQQ", saved)
-        if version != ADMIT_VERSION or len(saved) != 24 + count * sizeof(Entry):
+        size = 24 + count * sizeof(Entry)
+        if version != ADMIT_VERSION or len(saved) < size:
             raise ValueError("admit memory of the wrong version or length")
+        self.levels.load(saved[size:])
         cdef const Entry* source = <const Entry*>(<const char*>PyBytes_AS_STRING(saved) + 24)
         cdef uint64_t number, entries = count
         self.hash_key.first, self.hash_key.second = first, second
@@ -224,3 +305,4 @@ cdef class Admit(Intake):
         assert self.head - self.tail <= self.entries_max
         assert self.by_frame.count <= self.head - self.tail
         assert self.by_point.count <= self.head - self.tail
+        self.levels.check()

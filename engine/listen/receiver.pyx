@@ -13,10 +13,10 @@ from codec.frame cimport ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Pro
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
-                          PROTOCOL_COUNT, PROTOCOL_DC09)
+                          PROTOCOL_COUNT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
-from engine.intake cimport TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
+from engine.intake cimport OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
                                      SHED_ENROLMENT, SHED_SIGNAL)
 from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered
@@ -28,11 +28,8 @@ SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
 
 
 cdef inline bint is_served(const Frame* frame, const Arrival* arrival) noexcept nogil:
-    """Tell whether this listener takes the frame's protocol.
-
-    The levels of GB/T 26875.3 need a memory that ADMIT does not have yet: until then they must not be acknowledged.
-    """
-    return frame.protocol == PROTOCOL_DC09 and (arrival.protocol == PROTOCOL_ANY or arrival.protocol == frame.protocol)
+    """Tell whether this listener takes the frame's protocol."""
+    return arrival.protocol == PROTOCOL_ANY or arrival.protocol == frame.protocol
 
 
 cdef class Receiver:
@@ -216,13 +213,13 @@ cdef class Receiver:
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)
             return
-        if not self.intake.has_room(self.intake.urgency_since(mark)):
-            self.intake.withdraw(mark)
-            self.counters.shed[<int>SHED_SIGNAL] += 1
-            taken.status = BATCH_FULL
-            return
         offered = self.intake.offer(mark)
         taken.ticket = offered.ticket
+        if offered.outcome == OFFER_NO_ROOM:
+            self.counters.shed[<int>SHED_SIGNAL] += 1
+            taken.status = BATCH_FULL
+        elif offered.outcome == OFFER_NOTHING:
+            frame.kind = FRAME_HEARTBEAT
 
     def counts(self):
         """Return what was counted, by label texts: frames, rejected, replies, shed and plain numbers."""

@@ -25,7 +25,7 @@ def line():
 
 def fill(world, rows):
     for number in range(len(world.admit), rows):
-        assert world.admit.offer_frame({"signal_class": INFO, "identity": b"filler %d" % number})
+        assert world.admit.offer_frame({"signal_class": FIRE, "identity": b"filler %d" % number})
 
 
 def offered(line, code, sequence=1):
@@ -60,7 +60,7 @@ def test_the_bytes_are_bounded_as_the_rows_are():
     world = World(arena_bytes=64 * 4106)
     world.enrol("0001")
     for number in range(77):
-        assert world.admit.offer_frame({"signal_class": INFO, "raw": bytes(3000), "identity": b"%d" % number})
+        assert world.admit.offer_frame({"signal_class": FIRE, "raw": bytes(3000), "identity": b"%d" % number})
     with bound() as socket, bound() as panel:
         udp = world.udp(socket)
         panel.connect(socket.getsockname())

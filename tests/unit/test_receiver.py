@@ -42,7 +42,7 @@ def test_a_frame_of_several_signals_is_all_or_nothing(line):
 def test_fire_comes_in_until_the_batch_is_full(line):
     world, connection, wire = line
     for number in range(1000):
-        world.admit.offer_frame({"signal_class": 10, "identity": b"%d" % number})
+        world.admit.offer_frame({"signal_class": 1, "identity": b"%d" % number})
     assert len(world.admit) == 1000
     receive(connection, alarm("0001"))
     assert (len(world.admit), wire.reading) == (1000, False)  # TCP waits; the frame is kept, nothing is shed
@@ -116,7 +116,8 @@ def test_a_refused_time_stamp_does_not_enter_twice(line):
 
 
 def test_a_protocol_that_is_not_served_is_refused_and_not_acknowledged(line):
-    world, connection, wire = line
+    world, _, _ = line
+    connection, wire = connect(world.tcp(protocol=1))
     frame = bytes.fromhex("40402e000100041f0c0706120101010101010202020202020c00020101010b020024220c0706121e2323")
     receive(connection, frame + heartbeat("0001", 2))
     assert wire.written == accepted(heartbeat("0001", 2))

@@ -148,7 +148,7 @@ def test_a_connection_that_was_stopped_by_a_crowded_intake_reads_on():
     world, tcp = world_of()
     (one, first), (two, second) = connect(tcp), connect(tcp)
     for number in range(897):
-        world.admit.offer_frame({"signal_class": 10, "identity": b"%d" % number})
+        world.admit.offer_frame({"signal_class": 1, "identity": b"%d" % number})
     receive(one, alarm("0001"))
     receive(two, heartbeat("0002"))
     assert (first.written, first.reading, second.reading) == (b"", False, False)
@@ -168,7 +168,7 @@ def test_a_connection_that_was_stopped_reads_on_also_after_a_failed_append(stopp
         receive(one, alarm("0001"))
     else:
         for number in range(897):
-            world.admit.offer_frame({"signal_class": 10, "identity": b"%d" % number})
+            world.admit.offer_frame({"signal_class": 1, "identity": b"%d" % number})
     receive(two, heartbeat("0002"))
     assert not second.reading
     world.lose()
