@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from codec.reading import build_frame
-from tests.integration.engine import Engine, data_directory, serve
+from tests.integration.engine import Engine, data_directory, serve, tocsin
 from tests.integration.transmitter import ack, null, sia, tcp, token_of, udp
 
 CONFIG = """
@@ -68,6 +68,20 @@ def test_the_last_refused_frames_are_kept_for_the_installer(engine: Engine) -> N
     last = engine.json("/v1/rejected?limit=1&account=C000")["rejected"][0]
     assert (bytes.fromhex(last["bytes"]), last["reason"], last["protocol"], last["peer"], last["answered"]) == (
         wrong, "checksum", "dc09", f"{host}:{port}", None)
+
+
+def test_the_program_takes_the_refused_frames_of_an_engine_apart(engine: Engine) -> None:
+    wrong = GOOD[:1] + b"A1B2" + GOOD[5:]
+    with udp(engine.place) as transmitter:
+        transmitter.unanswered(wrong)
+        host, port = transmitter.socket.getsockname()
+    shown = tocsin("decode", "--explain", "--rejected", f"http://{engine.http}", "--source", host, "--limit", "1")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for line in (f"from {host}:{port}", "refused   checksum: its checksum is wrong", "answered  nothing",
+                 f"wrong checksum ({len(wrong)} bytes)", "!! sent A1B2, computed"):
+        assert line in shown.stdout
+    nobody = tocsin("decode", "--explain", "--rejected", f"http://{engine.http}", "--source", "192.0.2.1")
+    assert nobody.stdout.startswith("no refused frames are kept that fit")
 
 
 def test_a_wrong_length_does_not_hide_the_next_frame(engine: Engine) -> None:

@@ -75,3 +75,50 @@ def test_decode_command_decrypts_and_takes_the_time_that_it_is_given() -> None:
         frames = [json.loads(line) for line in result.stdout.splitlines()]
         assert [(frame["status"], frame["signals"][0]["flags"] if frame["signals"] else None)
                 for frame in frames] == expected
+
+
+def test_decode_command_reads_hex_digits_as_a_log_shows_them() -> None:
+    pasted = b" ".join(b"0x%02X" % byte for byte in FIRE[:20]) + b"\r\n" + FIRE[20:].hex(":").encode() + b"\n"
+    result = subprocess.run([*COMMAND, "--hex"], input=pasted, capture_output=True, check=True)
+    assert json.loads(result.stdout)["length"] == len(FIRE)
+
+
+@pytest.mark.parametrize(("text", "named"), [
+    (b"0a 3x", b"'x' is no hex digit"), (b"0a 3", b"3 hex digits: one is missing or too many")])
+def test_decode_command_says_what_is_wrong_with_hex_digits(text: bytes, named: bytes) -> None:
+    result = subprocess.run([*COMMAND, "--hex"], input=text, capture_output=True, check=False)
+    assert result.returncode == 2
+    assert named in result.stderr
+
+
+def test_decode_command_takes_a_key_of_characters() -> None:
+    key, noon_ns = b"sixteen letters!", 1_767_268_800 * 10**9
+    data = build_frame("SIA-DCS", "1234", b"NFA1", stamp_ns=noon_ns, key=key)
+    result = subprocess.run([*COMMAND, "--key", key.decode(), "--now", "2026-01-01T12:00:00"], input=data,
+                            capture_output=True, check=True)
+    assert json.loads(result.stdout)["status"] == "ok"
+
+
+def test_decode_command_explains() -> None:
+    broken = FIRE[:1] + b"A1B2" + FIRE[5:]
+    result = subprocess.run([*COMMAND, "--explain"], input=b"?" + broken + HEARTBEAT, capture_output=True, check=True)
+    lines = result.stdout.decode().splitlines()
+    assert lines[0] == "0: no frame (1 byte)"
+    assert f"1: ANSI/SIA DC-09, wrong checksum ({len(broken)} bytes)" in lines
+    assert any("!! sent A1B2, computed" in line for line in lines)
+    assert "  kind     heartbeat of account 1234" in lines
+    assert "  answer   ACK: accepted." in lines
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(("arguments", "code", "named"), [
+    (["--rejected"], 2, b"give --explain"),
+    (["--explain", "--rejected", "http://127.0.0.1:1", "x"], 2, b"takes no FILE"),
+    (["--explain", "--rejected", "--limit", "0"], 2, b"--limit 0"),
+    (["--explain", "--rejected", "file:///etc"], 1, b"allowed is http://HOST:PORT"),
+    (["--explain", "--rejected", "http://127.0.0.1:1"], 1, b"is the engine running"),
+    (["--explain", "--rejected", "http://127.0.0.1:1", "--token-file", "/nowhere"], 1, b"/nowhere")])
+def test_decode_command_says_why_no_engine_was_asked(arguments: list, code: int, named: bytes) -> None:
+    result = subprocess.run([*COMMAND, *arguments], capture_output=True, check=False)
+    assert (result.returncode, result.stdout) == (code, b"")
+    assert named in result.stderr
