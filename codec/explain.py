@@ -36,6 +36,7 @@ SILENCE = {
 REPLIES = {"ACK": "ACK: accepted", "NAK": "NAK: refused; it tells the transmitter our time",
            "DUH": "DUH: sound, but not understood", "confirm": "confirm: accepted", "deny": "deny: refused"}
 GARBAGE_LOOK_BYTES = 512
+ACCOUNT_LOOK_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,14 @@ def explain(data: bytes, setting: Setting) -> list[Explanation]:
                                          answer, answer_text(thing, answer, setting)))
         at += length
     return explained
+
+
+def account_in(data: bytes) -> str | None:
+    """Return the account that stands in a frame which could not be read, as far as it can be told; else None."""
+    if data[:2] == b"@@" and len(data) >= 18:
+        return str(int.from_bytes(data[12:18], "little"))
+    named = re.search(rb"\"\d{4}[^#\[]{0,16}#([0-9A-Za-z._+*-]{3,16})\[", data[:ACCOUNT_LOOK_BYTES])
+    return named[1].decode("ascii").upper() if named else None
 
 
 def next_starts(things: list[dict[str, object]], size: int) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from codec.explain import account_in
 from engine.journal.space import Room
 from engine.operate.metrics import Metrics
 from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
@@ -124,12 +125,24 @@ class View:
                 continue
             if question.source is not None and frame["peer"] != question.source:
                 continue
-            if question.account is not None and question.account.upper().encode() not in data.upper():
+            account, answered = frame["account"] or account_in(data), frame["answered"]
+            if question.account is not None and not is_about(question.account, account, data):
                 continue
-            answered = None if frame["answered"] == "none" else frame["answered"]
-            found.append({"number": str(number), "at": at(number), "protocol": frame["protocol"],
-                          "reason": frame["reason"], "peer": f"{frame['peer']}:{frame['port']}", "account": None,
-                          "size": frame["size"], "bytes": data.hex(), "answered": answered})
+            assert isinstance(answered, bytes)
+            found.append({"number": str(number), "at": at(number), "count": frame["count"],
+                          "protocol": frame["protocol"], "reason": frame["reason"],
+                          "peer": f"{frame['peer']}:{frame['port']}", "account": account, "size": frame["size"],
+                          "bytes": data.hex(), "answered": answered.hex() or None})
             if len(found) == question.limit:
                 break
         return found
+
+
+def is_about(wanted: str, account: object, data: bytes) -> bool:
+    """Tell whether a refused frame is of an account, given as sent or as a transmitter's key.
+
+    A frame in which no account can be read is searched for its characters.
+    """
+    name = wanted.partition(":")[2] or wanted
+    name = name.partition("@")[0].upper()
+    return name == account if account else name.encode() in data.upper()

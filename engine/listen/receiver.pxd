@@ -51,7 +51,7 @@ cdef class Receiver:
     cdef Counters counters
 
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
-    cdef void refuse(self, const uint8_t* data, uint32_t size, bint whole, const Arrival* arrival, int status,
+    cdef void refuse(self, const uint8_t* data, uint32_t size, const Frame* frame, const Arrival* arrival, int status,
                      Taken* taken) noexcept nogil
     cdef Profile profile_of(self, const PathKey* key) noexcept nogil
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil

@@ -5,7 +5,7 @@ rare: signals go to the intake, unknown accounts to enrolment, bad bytes to the 
 """
 import os
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from codec.batch cimport NO_PATH, batch_text
 from codec.formats cimport find_start, format_of, split
@@ -20,10 +20,10 @@ from engine.intake cimport OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
                                      SHED_ENROLMENT, SHED_SIGNAL)
 from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered
-from engine.listen.refused cimport REFUSED_BYTES_MAX, RefusedFrame
-from engine.listen.refused import ANSWER_TEXT, REFUSAL_TEXT
+from engine.listen.refused import REFUSAL_TEXT
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
 
+ANSWER_TEXT = ("none", "accept", "refuse", "unable")
 SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
 
 
@@ -61,13 +61,13 @@ cdef class Receiver:
             taken.size = 0
             return
         if status != OK:
-            self.refuse(data, size, False, arrival, status, taken)
+            self.refuse(data, size, NULL, arrival, status, taken)
             return
         admission.policy = POLICY_ENROL
         taken.size = frame.size
         taken.protocol = frame.protocol
         if not is_served(&frame, arrival):
-            self.refuse(data, frame.size, True, arrival, REFUSED_NOT_SERVED, taken)
+            self.refuse(data, frame.size, &frame, arrival, REFUSED_NOT_SERVED, taken)
             return
         if frame.kind == FRAME_REPLY:
             self.counters.frames[frame.protocol][<int>FRAME_REPLY] += 1
@@ -77,14 +77,14 @@ cdef class Receiver:
         if frame.encrypted:
             profile = self.profile_of(&key)
             if profile.key == NULL:
-                self.refuse(data, frame.size, True, arrival, BAD_CRYPTO, taken)
+                self.refuse(data, frame.size, &frame, arrival, BAD_CRYPTO, taken)
                 return
         number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
         if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
             admission = self.meet(&key, arrival)
             number = admission.path
             if admission.policy == POLICY_REFUSE:
-                self.refuse(data, frame.size, True, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
+                self.refuse(data, frame.size, &frame, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
                 return
         if frame.kind != FRAME_HEARTBEAT:
             self.journal(&frame, &profile if frame.encrypted else NULL, number, admission.policy != POLICY_ENROL,
@@ -125,29 +125,23 @@ cdef class Receiver:
         if taken.reply_size:
             taken.action = ACTION_REPLY if taken.ticket == TICKET_DURABLE else ACTION_HOLD
 
-    cdef void refuse(self, const uint8_t* data, uint32_t size, bint whole, const Arrival* arrival, int status,
+    cdef void refuse(self, const uint8_t* data, uint32_t size, const Frame* frame, const Arrival* arrival, int status,
                      Taken* taken) noexcept nogil:
         """Count what is no frame or not welcome, keep it for the installer, and pass over it.
 
-        whole  data[:size] is a frame that ends where it says; else one byte is passed over, and what begins no frame
+        frame  of data[:size], whose header could be read; NULL: one byte is passed over, and what begins no frame
         """
         cdef const Format* format = format_of(data[0])
-        cdef RefusedFrame* slot = self.refused.next_slot(arrival.peer, arrival.received_ns)
         taken.protocol = format.protocol if format != NULL else 0
         taken.status = status
         taken.action = ACTION_NONE
         taken.size = size
-        if not whole:
+        if frame == NULL:
             taken.size = 1 + find_start(data + 1, size - 1)
             self.counters.garbage_bytes += taken.size
         self.counters.rejected[taken.protocol][status] += 1
-        memcpy(slot.address, arrival.address, 16)
-        slot.port = arrival.port
-        slot.protocol = taken.protocol
-        slot.status = status
-        slot.answer = ANSWER_NONE
-        slot.size = taken.size
-        memcpy(slot.bytes, data, min(taken.size, <uint32_t>REFUSED_BYTES_MAX))
+        self.refused.note(data, taken.size, taken.protocol, status, frame, arrival.peer, arrival.address, arrival.port,
+                          arrival.received_ns)
 
     cdef Profile profile_of(self, const PathKey* key) noexcept nogil:
         """Return what is known of the transmitter that an encrypted frame names; without a key for unknown ones."""
@@ -206,9 +200,10 @@ cdef class Receiver:
             if status == BATCH_FULL:
                 self.counters.shed[<int>SHED_SIGNAL] += 1
             else:
-                self.refuse(frame.start, frame.size, True, arrival, status, taken)
+                self.refuse(frame.start, frame.size, frame, arrival, status, taken)
                 if status == BAD_TIME:
                     self.answer(frame, profile, arrival, taken)  # it learns our time and comes again
+                    self.refused.note_answer(taken.reply, taken.reply_size)
             return
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)

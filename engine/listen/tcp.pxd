@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from engine.clock cimport Clock
 from engine.histogram cimport Histogram
-from engine.listen.counters cimport Counters
+from engine.listen.counters cimport Counters, Refusal
 from engine.listen.receiver cimport Arrival, Receiver, Taken
 from engine.supervise.listening cimport ListeningClock
 
@@ -77,5 +77,6 @@ cdef class TcpConnection:
     cdef Pass advance(self, uint32_t size, uint32_t* at) except *
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1
     cdef int run(self, uint32_t size) except -1
+    cdef void refuse(self, const uint8_t* data, uint32_t size, Refusal why) noexcept
     cdef int hold(self, const Taken* taken) except -1
     cdef bint waits_for(self, uint64_t ticket) noexcept

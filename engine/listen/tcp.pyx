@@ -17,7 +17,7 @@ from codec.status cimport BAD_FIELD, BAD_START
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
-from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION
+from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION, Refusal
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 
 WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
@@ -86,7 +86,7 @@ cdef class TcpListener:
         cdef TcpConnection connection
         for connection in list(self.connections):
             if connection.began_ns and now_ns - connection.began_ns > self.limits.frame_ns:
-                self.counters.rejected[0][<int>REFUSED_FRAME_TIMEOUT] += 1
+                connection.refuse(connection.carry, connection.carry_size, REFUSED_FRAME_TIMEOUT)
                 connection.close("frame_timeout")
             elif connection.held_in == 0 and now_ns - connection.read_ns > self.limits.idle_ns:
                 connection.close("idle")
@@ -210,6 +210,12 @@ cdef class TcpConnection:
 
     # What becomes of the bytes.
 
+    cdef void refuse(self, const uint8_t* data, uint32_t size, Refusal why) noexcept:
+        """Count and keep what this connection is closed for."""
+        self.owner.counters.rejected[0][<int>why] += 1
+        self.owner.receiver.refused.note(data, size, 0, why, NULL, self.arrival.peer, self.arrival.address,
+                                         self.arrival.port, self.arrival.received_ns)
+
     cdef int run(self, uint32_t size) except -1:
         """Take the frames in the first `size` bytes of the shared buffer; keep what is left of them."""
         cdef uint32_t at = 0
@@ -219,7 +225,7 @@ cdef class TcpConnection:
         while how == PASS_OUT_FULL:
             how = self.advance(size, &at)
         if how == PASS_GARBAGE:
-            self.owner.counters.rejected[0][<int>REFUSED_GARBAGE_LIMIT] += 1
+            self.refuse(self.owner.buffer, size, REFUSED_GARBAGE_LIMIT)
             self.close("garbage")
             return 0
         if at or self.began_ns == 0:

@@ -183,7 +183,7 @@ cdef class UdpListener:
         while at < size:
             self.receiver.take(data + at, size - at, arrival, taken)
             if taken.action == ACTION_WAIT:
-                self.receiver.refuse(data + at, size - at, False, arrival, BAD_LENGTH, taken)
+                self.receiver.refuse(data + at, size - at, NULL, arrival, BAD_LENGTH, taken)
             at += taken.size
             if taken.action == ACTION_REPLY:
                 self.add_reply(index, taken)

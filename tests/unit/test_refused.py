@@ -2,7 +2,7 @@
 import pytest
 
 from codec.reading import build_frame
-from tests.unit.listen_world import Wire, World, connect, heartbeat, receive
+from tests.unit.listen_world import SECOND, Wire, World, connect, heartbeat, receive
 
 
 def heard(world, tcp, peer, data):
@@ -38,8 +38,8 @@ def test_one_noisy_source_leaves_the_others_alone():
     world = World()
     tcp = world.tcp()
     heard(world, tcp, "192.0.2.1", b"!")
-    for _ in range(3000):
-        heard(world, tcp, "192.0.2.77", b"?")
+    for number in range(3000):
+        heard(world, tcp, "192.0.2.77", b"?%d" % number)
     assert [entry["peer"] for entry in world.refused.newest()] == ["192.0.2.77"] * 4 + ["192.0.2.1"]
 
 
@@ -65,9 +65,10 @@ def test_frames_of_one_moment_can_be_told_apart_in_their_order():
 
 def test_a_long_one_is_cut_and_its_length_told():
     world = World()
-    heard(world, world.tcp(), "192.0.2.1", b"?" * 1000)
+    connection, _ = connect(world.tcp(garbage_bytes_max=1 << 20))
+    receive(connection, b"?" * 5000)
     [entry] = world.refused.newest()
-    assert (entry["size"], entry["bytes"]) == (1000, b"?" * 256)
+    assert (entry["size"], entry["bytes"]) == (5000, b"?" * 4106)
 
 
 @pytest.mark.parametrize("data, protocol, reason", [
@@ -78,12 +79,51 @@ def test_the_reason_is_named(data, protocol, reason):
     world = World()
     heard(world, world.tcp(), "192.0.2.1", data)
     entry = world.refused.newest()[-1]
-    assert (entry["protocol"], entry["reason"], entry["answered"]) == (protocol, reason, "none")
+    assert (entry["protocol"], entry["reason"], entry["answered"]) == (protocol, reason, b"")
 
 
 def test_an_unknown_account_under_policy_refuse():
     world = World(policy="refuse")
     wire = heard(world, world.tcp(), "192.0.2.1", heartbeat("0001"))
     [entry] = world.refused.newest()
-    assert (entry["reason"], entry["bytes"]) == ("unknown_account", heartbeat("0001"))
+    assert (entry["reason"], entry["bytes"], entry["account"]) == ("unknown_account", heartbeat("0001"), "0001")
     assert wire.written == b""
+
+
+def test_the_same_refusal_again_is_counted_and_pushes_nothing_out():
+    world = World()
+    tcp = world.tcp()
+    heard(world, tcp, "192.0.2.1", b"first")
+    for _ in range(100):
+        world.clock.advance(1000)
+        heard(world, tcp, "192.0.2.1", b"?")
+    newest, first = world.refused.newest()
+    assert (newest["bytes"], newest["count"], newest["received_ns"]) == (b"?", 100, world.clock.wall_ns())
+    assert (first["bytes"], first["count"]) == (b"first", 1)
+
+
+def test_what_was_answered_is_kept():
+    """A stamp outside the window is refused and answered: with our time."""
+    key = bytes(range(16))
+    world = World(registered=[(1, "0001", "", 90_000, key)])
+    stale = build_frame("NULL", "0001", stamp_ns=world.clock.wall_ns() - 7200 * SECOND, key=key)
+    wire = heard(world, world.tcp(), "192.0.2.1", stale)
+    [entry] = world.refused.newest()
+    assert (entry["reason"], entry["account"], entry["answered"]) == ("time", "0001", bytes(wire.written))
+    assert b'"NAK"' in wire.written
+
+
+def test_what_a_connection_was_closed_for_is_kept():
+    world = World()
+    connection, wire = connect(world.tcp(garbage_bytes_max=100), Wire(("192.0.2.1", 4000)))
+    receive(connection, b"?" * 200)
+    assert wire.closed
+    tcp = world.tcp()
+    connection, wire = connect(tcp, Wire(("192.0.2.2", 4000)))
+    receive(connection, heartbeat("0001")[:20])
+    world.clock.advance(60 * SECOND)
+    tcp.sweep()
+    assert wire.closed
+    kept = {(entry["peer"], entry["reason"]): entry["bytes"] for entry in world.refused.newest()}
+    assert kept["192.0.2.1", "garbage_limit"] == b"?" * 200
+    assert kept["192.0.2.2", "frame_timeout"] == heartbeat("0001")[:20]

@@ -149,8 +149,12 @@ def test_refused_frames_in_pages_miss_none_of_one_moment(engine):
 def test_refused_frames_by_account(engine):
     connection, _ = connect(engine.world.tcp())
     receive(connection, heartbeat("AB12")[:-1] + b"?")
-    assert [entry["protocol"] for entry in rejected(engine, account="ab12")] == ["dc09"]
-    assert rejected(engine, account="ab13") == []
+    for account in ("ab12", "dc09:AB12", "dc09:ab12@north"):
+        [entry] = rejected(engine, account=account)
+        assert (entry["protocol"], entry["account"], entry["count"], entry["answered"]) == ("dc09", "AB12", 1, None)
+    assert rejected(engine, account="ab13") == rejected(engine, account="ab1") == []
+    receive(connection, b"?xyAB13")
+    assert [entry["account"] for entry in rejected(engine, account="AB13")] == [None]
 
 
 @pytest.mark.parametrize("ns, text", [
