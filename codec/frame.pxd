@@ -72,6 +72,12 @@ cdef struct Profile:         # what is known of the transmitter; NULL stands for
     uint8_t  encrypted_only  # a clear frame, a reply apart, is BAD_CRYPTO
     uint8_t  check_clear_stamps  # the window holds for clear frames that have a stamp, too
     uint8_t  reject_stale    # a frame outside the window is BAD_TIME also when it carries fire
+    uint8_t  clock_form      # ClockForm: how the transmitter was seen to write times that can be read two ways
+
+cdef enum ClockForm:
+    CLOCK_UNKNOWN = 0        # what is nearer to the time of receipt
+    CLOCK_BCD = 1
+    CLOCK_BINARY = 2
 
 cdef inline Profile default_profile() noexcept nogil:
     cdef Profile profile
@@ -80,6 +86,7 @@ cdef inline Profile default_profile() noexcept nogil:
     profile.window_past_s = WINDOW_PAST_S
     profile.window_future_s = WINDOW_FUTURE_S
     profile.encrypted_only = profile.check_clear_stamps = profile.reject_stale = False
+    profile.clock_form = CLOCK_UNKNOWN
     return profile
 
 cdef inline bint is_stale(int64_t stamp_ns, int64_t now_ns, const Profile* profile) noexcept nogil:

@@ -33,13 +33,15 @@ Replies   30 bytes: serial and version repeated, addresses swapped, our time in 
 Identity  serial, then source to the end of the data: without the header's time, which a repeated frame may renew.
 
 Time      The header's tag decides how a frame's tags are read. One that is impossible in binary proves BCD; when it
-          can be read both ways, decode takes the reading that is nearer to the time of receipt.
+          can be read both ways, decode takes the one that the transmitter was seen to write before (the profile
+          says), else the reading that is nearer to the time of receipt.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
 
 from codec.batch cimport TIME_NONE, Columns
-from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, NUMBER_NONE, Answer, Frame, Origin, Profile)
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, CLOCK_BCD, CLOCK_UNKNOWN, NUMBER_NONE, Answer,
+                          Frame, Origin, Profile)
 from codec.gbt26875_objects cimport push_objects
 from codec.gbt26875_time cimport tag_bcd, tag_binary, tag_put
 from codec.status cimport BAD_CHECKSUM, BAD_FIELD, BAD_LENGTH, BAD_START, NEED_DATA, OK, Status
@@ -211,11 +213,14 @@ cdef Status decode(Frame* frame, const Profile* profile, const Origin* origin, C
     """
     cdef Status status
     cdef int64_t bcd
+    cdef uint8_t known
     cdef uint32_t rows = batch.count
     if frame.form == FORM_EITHER:
         bcd = tag_bcd(frame.start + GBT_TAG_AT)
         frame.form = FORM_BINARY
-        if distance(bcd, origin.received_ns) < distance(frame.stamp_ns, origin.received_ns):
+        known = profile.clock_form if profile != NULL else CLOCK_UNKNOWN
+        if known == CLOCK_BCD or (known == CLOCK_UNKNOWN and distance(bcd, origin.received_ns)
+                                  < distance(frame.stamp_ns, origin.received_ns)):
             frame.stamp_ns = bcd
             frame.form = FORM_BCD
     if frame.kind == FRAME_HEARTBEAT or frame.kind == FRAME_REPLY or frame.token == COMMAND_CONTROL \

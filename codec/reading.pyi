@@ -4,11 +4,12 @@ from codec.batch import Batch
 
 def read_frames(data: bytes, now_ns: int, *, key: bytes | None = None, window: tuple[int, int] = (40, 20),
                 encrypted_only: bool = False, check_clear_stamps: bool = False,
-                reject_stale: bool = False) -> list[dict[str, object]]:
+                reject_stale: bool = False, clock: str | None = None) -> list[dict[str, object]]:
     """Read everything in `data` and return one object for each thing found, in order; lengths add up to the input's.
 
     key      of all encrypted frames, 16, 24 or 32 bytes; without it their status is "crypto"
     window   seconds that a stamp may lie before and behind now; it and the rest as in Profile of frame.pxd
+    clock    "bcd" or "binary": how a GB/T 26875.3 transmitter was seen to write times that can be read both ways
     now_ns   wall clock, ns since 1970 UTC
     Frame    protocol, status ("ok", or why the content could not be read), kind, account, sequence, token, encrypted,
              receiver, line, network (hex digits as sent, or None), timestamp, occurred (ISO 8601 or None),

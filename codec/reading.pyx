@@ -19,8 +19,9 @@ from codec.dc09 cimport PREAMBLE_BINARY, PREAMBLE_HEXADECIMAL
 from codec.dc09_encrypted cimport pad_size, put_pad, seal
 from codec.dc09_reply cimport close_frame, put_stamp
 from codec.formats cimport find_start, format_of, split
-from codec.frame cimport (ANSWER_COUNT, NUMBER_NONE, WINDOW_FUTURE_S, WINDOW_PAST_S, Answer, Format, Frame, Origin,
-                          Profile, default_profile, number_digits, number_value)
+from codec.frame cimport (ANSWER_COUNT, CLOCK_BCD, CLOCK_BINARY, CLOCK_UNKNOWN, NUMBER_NONE, WINDOW_FUTURE_S,
+                          WINDOW_PAST_S, Answer, Format, Frame, Origin, Profile, default_profile, number_digits,
+                          number_value)
 from codec.gbt26875 import COMMAND_TEXT
 from codec.gbt26875_levels import expand_levels
 from codec.limits cimport FRAME_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX, REPLY_BYTES_MAX
@@ -130,9 +131,10 @@ cdef dict frame_of(const Frame* frame, Status status, Batch batch):
 
 
 def read_frames(bytes data not None, int64_t now_ns, *, bytes key=None, window=(WINDOW_PAST_S, WINDOW_FUTURE_S),
-                bint encrypted_only=False, bint check_clear_stamps=False, bint reject_stale=False):
+                bint encrypted_only=False, bint check_clear_stamps=False, bint reject_stale=False, str clock=None):
     cdef AesKey expanded
     cdef Profile profile = profile_of(key, &expanded)
+    profile.clock_form = CLOCK_BCD if clock == "bcd" else CLOCK_BINARY if clock == "binary" else CLOCK_UNKNOWN
     profile.window_past_s, profile.window_future_s = window
     profile.encrypted_only = encrypted_only
     profile.check_clear_stamps = check_clear_stamps

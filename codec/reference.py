@@ -43,6 +43,7 @@ class Profile:
     encrypted_only: bool = False
     check_clear_stamps: bool = False
     reject_stale: bool = False
+    clock: str | None = None
 
 
 @cache
@@ -471,7 +472,7 @@ def read_frames(data: bytes, now_ns: int = 0, profile: Profile | None = None) ->
     garbage = at = 0
     while at < len(data):
         try:
-            result = (gbt26875.read_frame(data[at:], now_ns) if data[at] == 0x40
+            result = (gbt26875.read_frame(data[at:], now_ns, profile.clock) if data[at] == 0x40
                       else read_frame(data[at:], now_ns, profile))
         except Bad as bad:
             if str(bad) == "start":

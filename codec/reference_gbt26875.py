@@ -93,11 +93,13 @@ def bcd(tag: bytes) -> int | None:
     return binary(bytes(map(int, tag.hex(" ").split()))) if tag.hex().isdecimal() else None
 
 
-def stamp(tag: bytes, now_ns: int) -> tuple[int | None, bool]:
-    """The header's time, and whether its tags are BCD."""
+def stamp(tag: bytes, now_ns: int, clock: str | None = None) -> tuple[int | None, bool]:
+    """The header's time, and whether its tags are BCD; `clock` says "bcd" or "binary" where that is known."""
     plain, coded = binary(tag), bcd(tag)
     if plain is None or coded is None:
         return (coded if plain is None else plain), plain is None and coded is not None
+    if clock is not None:
+        return (coded, True) if clock == "bcd" else (plain, False)
     nearer = abs(coded * 10**9 - now_ns) < abs(plain * 10**9 - now_ns)
     return (coded, True) if nearer else (plain, False)
 
@@ -249,11 +251,11 @@ def occurred(tag: bytes, header: int | None, coded: bool) -> int | None:
     return next((reading for reading in readings if reading is not None), header)
 
 
-def read_frame(data: bytes, now_ns: int) -> Fields:
+def read_frame(data: bytes, now_ns: int, clock: str | None = None) -> Fields:
     """Read the frame at the beginning of `data` into the object that codec.reading.read_frames makes. Raises Bad."""
     frame = split(data)
     command, content = frame[26], frame[27:-3]
-    header, coded = stamp(frame[6:12], now_ns)
+    header, coded = stamp(frame[6:12], now_ns, clock)
     found: list[tuple[Fields, bytes]] = []
     if command in (3, 6):
         kind = "reply"

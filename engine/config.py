@@ -20,6 +20,7 @@ SUPERVISION_PRESETS = {
     "SP1": "32d", "SP2": "25h", "SP3": "30m", "SP4": "180s", "SP5": "90s", "SP6": "20s",
     "DP1": "25h", "DP2": "30m", "DP3": "180s", "DP4": "90s",
 }
+KEY_ALLOWED = "32, 48 or 64 hex digits, or 16, 24 or 32 characters of ASCII"
 SUPERVISION_ALLOWED = f'a duration from "5s" to "49d" or one of {", ".join(SUPERVISION_PRESETS)}'
 
 
@@ -53,7 +54,13 @@ def read_account(value: str) -> str:
 
 
 def read_key(value: str) -> bytes:
-    key = bytes.fromhex(value)
+    """32, 48 or 64 hex digits, or 16, 24 or 32 other characters: transmitters take either. Empty: no key."""
+    try:
+        key = bytes.fromhex(value) if len(value) in (0, 32, 48, 64) else b""
+    except ValueError:
+        key = b""
+    if not key and value:
+        key = value.encode("ascii")
     if len(key) not in (0, 16, 24, 32):
         raise ValueError(value)
     return key
@@ -208,12 +215,18 @@ class Transmitter:
     account: str = text(f"{PROTOCOLS[0]}:0", read_account,
                         f"PROTOCOL:ACCOUNT or PROTOCOL:ACCOUNT@REALM, protocol one of {', '.join(PROTOCOLS)}",
                         "the transmitter's key")
-    key: bytes = text("", read_key, "32, 48 or 64 hex digits", "what its frames are encrypted with",
-                      write=bytes.hex, secret=True)
-    key_file: str = text("", str, "a file with the key as hex digits", "better than key: this file is no secret then")
+    key: bytes = text("", read_key, KEY_ALLOWED, "what its frames are encrypted with", write=bytes.hex, secret=True)
+    key_file: str = text("", str, "a file with the key on its first line",
+                         "better than key: this file is no secret then")
     supervision_ns: int = text("", lambda value: read_supervision(value) if value else 0,
                                SUPERVISION_ALLOWED + ' or ""', "empty: as supervision.default",
                                write=lambda ns: write_duration(ns) if ns else "")
+    window_past_ns: int = duration("40s", "1s", "36500d", "how far its stamps may lie behind our time")
+    window_future_ns: int = duration("20s", "1s", "36500d", "how far its stamps may lie ahead of our time")
+    check_clear_stamps: bool = switch(False, "the window holds for clear frames with a stamp, too")
+    stale: str = choice("late", ("late", "reject"), "a fire outside the window. late: kept and forwarded as late; "
+                        "reject: refused, as everything else is")
+    encrypted_only: bool = switch(False, "its clear frames are refused: anybody could send those. Needs a key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +276,7 @@ def check(config: Config) -> None:
     listeners, accounts = config.listeners, [transmitter.account for transmitter in config.transmitters]
     names = [listener.name for listener in listeners]
     places = [listener.listen for listener in listeners if listener.listen.port]
+    keyless = [one.account for one in config.transmitters if one.encrypted_only and not one.key]
     twice = [*repeated(names), *repeated(places), *repeated(accounts)]
     for broken, message in (
         (bool(twice), f"{', '.join(map(str, twice))} stands twice: allowed is each listener's name and address, "
@@ -275,6 +289,7 @@ def check(config: Config) -> None:
         (journal.bytes_max < 4 * journal.segment_bytes,
          f"journal.bytes_max = {journal.bytes_max} bytes: allowed is at least 4 times journal.segment "
          f"({journal.segment_bytes} bytes)"),
+        (bool(keyless), f"encrypted_only = true for {', '.join(keyless[:3])}: allowed only with key or key_file"),
         (config.unknown_accounts.limit > config.paths.max,
          f"unknown_accounts.limit = {config.unknown_accounts.limit}: allowed is at most paths.max "
          f"({config.paths.max})"),

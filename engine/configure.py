@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.config import Config, ConfigError, HttpToken, Listener, Transmitter, check, read_key
+from engine.config import KEY_ALLOWED, Config, ConfigError, HttpToken, Listener, Transmitter, check, read_key
 from engine.setting import Setting
 
 PREFIX = "TOCSIN_"
@@ -148,7 +148,7 @@ def with_key(transmitter: Transmitter, entry: dict[str, Any], prefix: str) -> Tr
     except ValueError:
         key = b""
     if not key:
-        raise ConfigError(f"{prefix}key_file = {transmitter.key_file!r}: allowed in it are 32, 48 or 64 hex digits")
+        raise ConfigError(f"{prefix}key_file = {transmitter.key_file!r}: allowed in it are {KEY_ALLOWED}")
     return dataclasses.replace(transmitter, key=key)
 
 

@@ -10,6 +10,7 @@ from codec.batch cimport NO_PATH, Columns
 from codec.frame cimport Frame
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from engine.index cimport INDEX_NONE, Index, Probe, index_first, index_next
+from engine.learned cimport Learned
 from engine.siphash cimport HashKey, siphash
 
 cdef enum:
@@ -29,6 +30,13 @@ cdef enum PathState:         # what is on its way to the journal has a state of 
     PATH_RETURNED = 5        # in fault, and heard again: its fault is about to be cleared
     PATH_CLEARING = 6        # the end of its fault is on the way
     PATH_STATE_COUNT = 7
+
+cdef enum PathTrait:         # what the fast path must know of a path
+    TRAIT_WATCHED = 1        # its clear heartbeats are looked at before they count
+    TRAIT_COMMAND = 2        # a command waits for its next frame
+
+cdef enum:
+    REPORTED_NONE = 15
 
 cdef struct ListenerText:
     char     name[LISTENER_TEXT_BYTES_MAX]
@@ -60,12 +68,13 @@ cdef struct Path:            # 64 bytes
     uint32_t peer            # hash of the address that spoke last
     uint16_t frames          # valid frames of this quarter of an hour; stops at 65535
     uint8_t  state           # PathState
-    uint8_t  reported        # state that the database holds; 255 = none
+    uint8_t  marks           # lower half: state that the database holds, or REPORTED_NONE; upper half: PathTrait, ored
 
 cdef class PathTable:
     cdef Path* path                  # owned, aligned to 64
     cdef uint32_t* sibling           # the next path of the same transmitter, or NO_PATH
     cdef int64_t* enrolled_ms        # wall clock
+    cdef Learned* learned            # zeros until written: offset_s 0 with `seen` 0 says nothing
     cdef uint32_t count
     cdef uint32_t paths_max
     cdef Index by_key
@@ -114,6 +123,21 @@ cdef inline uint32_t path_find(const Path* path, const Index* by_key, const Hash
             return NO_PATH
         if memcmp(&path[number].key, key, sizeof(PathKey)) == 0:
             return number
+
+cdef inline uint8_t path_reported(const Path* path) noexcept nogil:
+    return path.marks & 15
+
+cdef inline void path_set_reported(Path* path, uint8_t state) noexcept nogil:
+    path.marks = path.marks & 0xF0 | state
+
+cdef inline bint path_has_trait(const Path* path, PathTrait trait) noexcept nogil:
+    return path.marks >> 4 & trait
+
+cdef inline void path_set_trait(Path* path, PathTrait trait) noexcept nogil:
+    path.marks |= trait << 4
+
+cdef inline void path_clear_trait(Path* path, PathTrait trait) noexcept nogil:
+    path.marks &= ~(trait << 4)
 
 cdef inline void path_touch(Path* path, int64_t heard_ms, int64_t seen_ms) noexcept nogil:
     """Note that the path lives: one line of memory, no timer."""

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from codec.batch import Batch
 
 PATH_STATE_TEXT: dict[int, str]
+SEEN_TEXT: dict[int, str]
 
 class PathTable:
     """Every path that the engine knows, by number.
@@ -36,6 +37,12 @@ class PathTable:
         """
     def show(self, number: int) -> dict[str, object]:
         """Return a path as people see it: path, transmitter, state, last_seen_ms, ... Raises IndexError."""
+    def habits(self, number: int) -> dict[str, object]:
+        """Return what frames showed of a path. Raises IndexError.
+
+        Keys  clock_offset_s (its clock minus ours, or None), seen (texts of SEEN_TEXT),
+              refused_count, refused_status (number of the last reason, 0 = none), refused_ms (wall clock, or None)
+        """
     def apply(self, batch: Batch, replayed: bool = True) -> None:
         """Bring the table to what a journalled batch says; doing it again changes nothing.
 

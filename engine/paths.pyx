@@ -13,14 +13,24 @@ from libc.string cimport memset
 
 from codec.batch cimport Batch, Columns, Text
 from codec.frame cimport NUMBER_NONE, number_digits, number_pack, number_value
-from codec.words cimport CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
+from codec.words cimport (CONDITION_COMMUNICATION_FAULT, CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT,
+                          ROW_SIGNAL, STATE_CLEARED, STATE_RAISED)
 from codec.words import PROTOCOL_TEXT
 from engine.index cimport index_create, index_destroy, index_put
+from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
+                             SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
+                             SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
 from engine.memory cimport memory_release, memory_reserve
 
 PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
+SEEN_TEXT = {
+    SEEN_ENCRYPTED: "encrypted frames", SEEN_CLEAR: "clear frames", SEEN_BINARY_CHECKSUM: "checksum as two raw bytes",
+    SEEN_CHECKSUM_OVER_CR: "checksum covers the CR", SEEN_NO_LINE_NUMBER: "no line number",
+    SEEN_NO_HEADER_ACCOUNT: "account in the data alone", SEEN_UNREADABLE_TOKEN: "a token that is not read",
+    SEEN_BCD_CLOCK: "clock in BCD", SEEN_BINARY_CLOCK: "clock in binary", SEEN_REPLAYED: "a frame that was replayed",
+}
 SNAPSHOT_CHUNK_PATHS = 65536
 
 
@@ -54,6 +64,11 @@ cdef uint32_t number_of(str text) except? 0:
     return number_pack(int(text, 16), len(text))
 
 
+cdef bint tells_unreadable_token(const Columns* c, uint32_t row) noexcept nogil:
+    """Tell whether a row is the fault that LISTEN adds to a frame: it alone is no part of what the frame says."""
+    return c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_COMMUNICATION_FAULT and c.identity[row].size == 0
+
+
 cdef class PathTable:
     def __cinit__(self, uint32_t paths_max, bytes hash_key not None):
         self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
@@ -61,6 +76,7 @@ cdef class PathTable:
         self.path = <Path*>memory_reserve(<size_t>paths_max * sizeof(Path))
         self.sibling = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
         self.enrolled_ms = <int64_t*>memory_reserve(<size_t>paths_max * 8)
+        self.learned = <Learned*>memory_reserve(<size_t>paths_max * sizeof(Learned))
         index_create(&self.by_key, paths_max)
         index_create(&self.by_transmitter, paths_max)
         self.listeners = []
@@ -73,6 +89,7 @@ cdef class PathTable:
         memory_release(self.path, <size_t>self.paths_max * sizeof(Path))
         memory_release(self.sibling, <size_t>self.paths_max * 4)
         memory_release(self.enrolled_ms, <size_t>self.paths_max * 8)
+        memory_release(self.learned, <size_t>self.paths_max * sizeof(Learned))
         index_destroy(&self.by_key)
         index_destroy(&self.by_transmitter)
         free(self.listener_text)
@@ -131,7 +148,7 @@ cdef class PathTable:
         path.heard_ms = heard_ms
         path.seen_ms = seen_ms
         path.supervision_ms = supervision_ms
-        path.reported = 255
+        path.marks = REPORTED_NONE
         self.enrolled_ms[number] = seen_ms
         self.link(number)
 
@@ -272,6 +289,16 @@ cdef class PathTable:
                 "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
                 "network": number_text(path.key.network)}
 
+    def habits(self, uint32_t number):
+        """Return what frames showed of a path."""
+        if number >= self.count:
+            raise IndexError(number)
+        cdef Learned* learned = &self.learned[number]
+        return {"clock_offset_s": None if learned.seen == 0 or learned.offset_s == OFFSET_NONE else learned.offset_s,
+                "seen": [text for bit, text in SEEN_TEXT.items() if learned.seen & <int>bit],
+                "refused_count": learned.refused_count, "refused_status": learned.refused_status,
+                "refused_ms": learned.refused_ms or None}
+
     def apply(self, Batch batch not None, bint replayed=True):
         """Bring the table to what a journalled batch says; doing it again changes nothing."""
         cdef Columns* c = &batch.columns
@@ -287,6 +314,8 @@ cdef class PathTable:
                     self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
                 else:
                     self.settle(number, c.state[row], c.received_ns[row] // 1000000)
+            elif tells_unreadable_token(c, row) and number < self.count:
+                learned_add(&self.learned[number], SEEN_UNREADABLE_TOKEN)
 
     cdef void settle(self, uint32_t number, uint8_t state, int64_t received_ms) noexcept nogil:
         """Let a line fault that was on its way arrive. Who spoke meanwhile has returned."""
@@ -313,6 +342,8 @@ cdef class PathTable:
                     self.set_state(number, PATH_UP)
                 elif c.state[row] == STATE_CLEARED and self.path[number].state == PATH_CLEARING:
                     self.set_state(number, PATH_FAULT)
+            elif tells_unreadable_token(c, row):
+                learned_remove(&self.learned[number], SEEN_UNREADABLE_TOKEN)
 
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1:
         """Enter the path that an enrolment row names, such as `dc09:0123@north/default/R1/L0 supervision=90000`.
@@ -359,6 +390,7 @@ cdef class PathTable:
             size = min(SNAPSHOT_CHUNK_PATHS, count - at)
             yield PyBytes_FromStringAndSize(<char*>(self.path + at), size * sizeof(Path))
             yield PyBytes_FromStringAndSize(<char*>(self.enrolled_ms + at), size * 8)
+            yield PyBytes_FromStringAndSize(<char*>(self.learned + at), size * sizeof(Learned))
             at += size
 
     def load(self, bytes saved not None):
@@ -370,7 +402,7 @@ cdef class PathTable:
             raise ValueError("the path table is not empty")
         count, listeners_size = struct.unpack_from("<II", saved)
         offset = 8 + listeners_size
-        if len(saved) != offset + <size_t>count * (sizeof(Path) + 8):
+        if len(saved) != offset + <size_t>count * (sizeof(Path) + 8 + sizeof(Learned)):
             raise ValueError("path table of the wrong length")
         if count > self.paths_max:
             raise ValueError(f"{count} paths do not fit into paths.max = {self.paths_max}")
@@ -382,6 +414,8 @@ cdef class PathTable:
             offset += size * sizeof(Path)
             memcpy(self.enrolled_ms + at, start + offset, size * 8)
             offset += size * 8
+            memcpy(self.learned + at, start + offset, size * sizeof(Learned))
+            offset += size * sizeof(Learned)
             at += size
         with nogil:
             self.count = count
@@ -394,7 +428,7 @@ cdef class PathTable:
                 elif self.path[i].state > PATH_FAULT:
                     self.path[i].state = PATH_FAULT
                 self.states[self.path[i].state] += 1
-                self.path[i].reported = 255
+                self.path[i].marks = REPORTED_NONE   # traits are the configuration's, which may be another one now
                 if self.path[i].key.account_size:
                     self.link(i)
 

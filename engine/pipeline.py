@@ -51,6 +51,8 @@ from engine.listen.binding import open_sockets
 from engine.listen.enrolment import Enrolment
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
+from engine.listen.registered import FrameRules, Registered
+from engine.listen.replays import Replays
 from engine.listen.tcp import TcpListener
 from engine.listen.udp import UdpListener
 from engine.operate.access import BadTokenFile, holders_of
@@ -71,6 +73,7 @@ from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
 MS = 1_000_000
+REPLAYS_EACH = 16                # frames of one encrypted transmitter within the window that are planned for
 PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
 
 
@@ -190,14 +193,15 @@ class Pipeline:
                               config.supervision.default_ns // MS, self.registered())
         self.enrolment = enrolment
         self.refused = RefusedFrames()
-        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats)
+        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats, self.replays())
         lag = LagSampler(self.clock)
         self.view = View(self)
         self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens),
                                rows_max=config.operate.list_rows_max)
         bind_readings(self.view.metrics, self)
-        for listener in config.listeners:
-            number = enrolment.listen_on(listener.name, listener.realm)
+        numbers = [enrolment.listen_on(listener.name, listener.realm) for listener in config.listeners]
+        enrolment.watch()
+        for number, listener in zip(numbers, config.listeners, strict=True):
             protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
             udp_socket, tcp_socket = open_sockets(listener.listen.host, listener.listen.port,
                                                   limits.receive_buffer_bytes)
@@ -215,17 +219,26 @@ class Pipeline:
             self.bound.append((listener, tcp_socket.getsockname()[:2]))
         self.http = await self.operate.start(config.http.host, config.http.port)
 
-    def registered(self) -> list[tuple[int, str, str, int, bytes]]:
+    def registered(self) -> list[Registered]:
         """Return the transmitters that the configuration names, as Enrolment takes them."""
-        found = []
+        found: list[Registered] = []
         for transmitter in self.config.transmitters:
             protocol, _, rest = transmitter.account.partition(":")
             account, _, realm = rest.partition("@")
             supervision_ns = transmitter.supervision_ns or self.config.supervision.default_ns
-            found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key))
+            rules = FrameRules(transmitter.window_past_ns // SECOND_NS, transmitter.window_future_ns // SECOND_NS,
+                               transmitter.encrypted_only, transmitter.check_clear_stamps,
+                               transmitter.stale == "reject")
+            found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key, rules))
             for number in self.paths.paths_of(transmitter.account):
                 self.paths.supervise(number, supervision_ns // MS)
         return found
+
+    def replays(self) -> Replays:
+        """Return the memory of encrypted frames, for as many transmitters as have keys, each every few seconds."""
+        keyed = [one for one in self.config.transmitters if one.key]
+        span_ns = max((one.window_past_ns + one.window_future_ns for one in keyed), default=60 * SECOND_NS)
+        return Replays(REPLAYS_EACH * len(keyed), span_ns, secrets.token_bytes(16))
 
     def listeners(self) -> Iterator[UdpListener | TcpListener]:
         """Yield everything that holds replies."""

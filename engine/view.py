@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from codec.explain import account_in
 from engine.journal.space import Room
+from engine.listen.refused import REFUSAL_TEXT
 from engine.operate.metrics import Metrics
 from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from engine.store.queries import DatabaseAway
@@ -99,10 +100,24 @@ class View:
             for name in ("last_seen", "enrolled"):
                 ms = path.pop(f"{name}_ms")
                 path[f"{name}_at"] = at(ms * 1_000_000 if isinstance(ms, int) else None)
+        for number, path in zip(numbers, shown, strict=True):
+            path |= self._habits(number)
         states = sorted((str(path["state"]) for path in shown), key=STATE_RANK.__getitem__)
         seen = [str(path["last_seen_at"]) for path in shown if path["last_seen_at"]]
         return {"key": shown[0]["transmitter"], "state": states[-1], "last_seen_at": max(seen, default=None),
                 "paths": shown}
+
+    def _habits(self, number: int) -> Json:
+        """What is configured of a path's transmitter and what its frames showed; never a key."""
+        habits = self._engine.paths.habits(number)
+        has_key, rules = self._engine.enrolment.rules_of(number)
+        status, count, ms = habits["refused_status"], habits["refused_count"], habits["refused_ms"]
+        assert isinstance(status, int)
+        return {"has_key": has_key, "encrypted_only": rules.encrypted_only,
+                "window_s": [rules.window_past_s, rules.window_future_s], "clock_offset_s": habits["clock_offset_s"],
+                "seen": habits["seen"],
+                "refused": {"count": count, "reason": REFUSAL_TEXT[status],
+                            "at": at(ms * 1_000_000 if isinstance(ms, int) else None)} if count else None}
 
     async def signals(self, question: SignalQuestion) -> Sequence[Json]:
         try:

@@ -1,6 +1,6 @@
 # Enrolment: what to do with an account that is not in the path table.
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.aes cimport AesKey
 from codec.batch cimport Columns
 from engine.index cimport Index
@@ -16,6 +16,15 @@ cdef struct Registered:              # a transmitter that the configuration name
     PathKey  key                     # account and protocol; listener = realm number, the rest zero
     uint32_t supervision_ms
     AesKey   aes                     # rounds 0: no key, its frames come in clear
+    int32_t  window_past_s           # as in the codec's Profile, and what follows
+    int32_t  window_future_s
+    uint8_t  encrypted_only
+    uint8_t  check_clear_stamps
+    uint8_t  reject_stale
+
+cdef inline bint is_watched(const Registered* entry) noexcept nogil:
+    """Tell whether clear frames of the transmitter must be looked at, too, before they prove life."""
+    return entry.encrypted_only or entry.check_clear_stamps
 
 cdef struct Admission:
     uint32_t path                    # NO_PATH unless enrolled
@@ -39,8 +48,8 @@ cdef class Enrolment:
     cdef readonly uint64_t refused
 
     cdef int realm_number(self, str realm) except -1
-    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms,
-                      bytes key) except -1
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms, bytes key,
+                      rules) except -1
     cdef const Registered* find(self, const PathKey* key) noexcept nogil
     cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
                          int64_t seen_ms) noexcept nogil

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+
+from engine.listen.registered import FrameRules, Registered
 from engine.paths import PathTable
 
 class Enrolment:
@@ -8,7 +11,7 @@ class Enrolment:
     limit           paths in the table beyond which nobody is enrolled unasked
     supervision_ms  for transmitters that `registered` does not name; 0 = none
     registered      (protocol number, account, realm, supervision ms, key); these are always enrolled. The key has
-                    16, 24 or 32 bytes, or none where the frames come in clear
+                    16, 24 or 32 bytes, or none where the frames come in clear. FrameRules may follow
     """
 
     enrolled: int
@@ -16,6 +19,10 @@ class Enrolment:
     refused: int
 
     def __init__(self, paths: PathTable, policy: str, rate: float, limit: int, supervision_ms: int,
-                 registered: list[tuple[int, str, str, int, bytes]]) -> None: ...
+                 registered: Sequence[Registered]) -> None: ...
+    def watch(self) -> None:
+        """Mark the paths that are known already and whose clear frames must be looked at. After all `listen_on`."""
+    def rules_of(self, number: int) -> tuple[bool, FrameRules]:
+        """Return whether the transmitter of a path has a key, and the rules for its frames. Raises IndexError."""
     def listen_on(self, name: str, realm: str) -> int:
         """Make a listener known; return its number in path keys. Raises ValueError."""

@@ -10,7 +10,8 @@ from codec.batch cimport NO_PATH, TIME_NONE, Row, batch_has_room, batch_push, ba
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.words cimport ROW_ENROLMENT
 from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
-from engine.paths cimport LISTENERS_MAX, PATH_TEXT_BYTES_MAX, PathText
+from engine.listen.registered import FrameRules
+from engine.paths cimport LISTENERS_MAX, PATH_TEXT_BYTES_MAX, TRAIT_WATCHED, PathText, path_set_trait
 from engine.siphash cimport siphash
 
 POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
@@ -23,7 +24,10 @@ cdef enum:
 cdef class Enrolment:
     def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
                   uint32_t supervision_ms, list registered not None):
-        """Prepare the rules. `registered` is [(protocol number, account, realm, supervision ms, key or b"")]."""
+        """Prepare the rules.
+
+        registered  [(protocol number, account, realm, supervision ms, key or b"")], perhaps FrameRules behind
+        """
         self.paths = paths
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit
@@ -37,8 +41,8 @@ cdef class Enrolment:
         index_create(&self.by_name, len(registered))
         if self.realm_of == NULL or self.registered == NULL:
             raise MemoryError()
-        for protocol, account, realm, supervision, key in registered:
-            self.register(protocol, account, realm, supervision, key)
+        for protocol, account, realm, supervision, key, *rules in registered:
+            self.register(protocol, account, realm, supervision, key, rules[0] if rules else FrameRules())
 
     def __dealloc__(self):
         free(self.realm_of)
@@ -48,7 +52,8 @@ cdef class Enrolment:
     cdef int realm_number(self, str realm) except -1:
         return self.realm_numbers.setdefault(realm, len(self.realm_numbers))
 
-    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms, bytes key) except -1:
+    cdef int register(self, int protocol, str account, str realm, uint32_t supervision_ms, bytes key,
+                      rules) except -1:
         cdef Registered* entry = &self.registered[self.registered_count]
         raw = account.upper().encode("ascii")
         if len(raw) > ACCOUNT_BYTES_MAX:
@@ -58,6 +63,9 @@ cdef class Enrolment:
         entry.key.protocol = protocol
         entry.key.listener = self.realm_number(realm)
         entry.supervision_ms = supervision_ms
+        entry.window_past_s, entry.window_future_s = rules.window_past_s, rules.window_future_s
+        entry.encrypted_only, entry.check_clear_stamps = rules.encrypted_only, rules.check_clear_stamps
+        entry.reject_stale = rules.reject_stale
         if key and not aes_key_set(&entry.aes, <const uint8_t*>PyBytes_AS_STRING(key), len(key)):
             raise ValueError(f"the key of account {account!r} has {len(key)} bytes; allowed are 16, 24 or 32")
         index_put(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&entry.key, sizeof(PathKey)),
@@ -70,6 +78,25 @@ cdef class Enrolment:
         number = self.paths.listener(name, realm)
         self.realm_of[<int>number] = self.realm_number(realm)
         return number
+
+    def watch(self):
+        """Mark the paths that are known already and whose clear frames must be looked at."""
+        cdef uint32_t number
+        cdef const Registered* entry
+        for number in range(self.paths.count):
+            entry = self.find(&self.paths.path[number].key)
+            if entry != NULL and is_watched(entry):
+                path_set_trait(&self.paths.path[number], TRAIT_WATCHED)
+
+    def rules_of(self, uint32_t number):
+        """Return (whether there is a key, FrameRules) of the transmitter of path `number`. Raises IndexError."""
+        if number >= self.paths.count:
+            raise IndexError(number)
+        cdef const Registered* entry = self.find(&self.paths.path[number].key)
+        if entry == NULL:
+            return False, FrameRules()
+        return entry.aes.rounds != 0, FrameRules(entry.window_past_s, entry.window_future_s, bool(entry.encrypted_only),
+                                                 bool(entry.check_clear_stamps), bool(entry.reject_stale))
 
     cdef const Registered* find(self, const PathKey* key) noexcept nogil:
         """Return what the configuration says of this transmitter, or NULL."""
@@ -108,6 +135,8 @@ cdef class Enrolment:
         if admission.policy == POLICY_ENROL:
             admission.path = self.paths.add(key, entry.supervision_ms if entry != NULL else self.supervision_ms,
                                             heard_ms, seen_ms)
+            if entry != NULL and admission.path != NO_PATH and is_watched(entry):
+                path_set_trait(&self.paths.path[admission.path], TRAIT_WATCHED)
             if admission.path == NO_PATH:
                 admission.policy = POLICY_QUARANTINE
         self.enrolled += admission.policy == POLICY_ENROL

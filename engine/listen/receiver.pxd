@@ -9,6 +9,7 @@ from engine.intake cimport Intake
 from engine.listen.counters cimport Counters
 from engine.listen.enrolment cimport Admission, Enrolment
 from engine.listen.refused cimport RefusedFrames
+from engine.listen.replays cimport Replays
 from engine.paths cimport PathKey, PathTable
 
 cdef enum:
@@ -47,13 +48,20 @@ cdef class Receiver:
     cdef Intake intake
     cdef RefusedFrames refused
     cdef HeartbeatLog heartbeats
+    cdef Replays replays
     cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting
     cdef Counters counters
 
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void touch(self, const Frame* frame, const PathKey* key, uint32_t number, int shown, const Arrival* arrival,
+                    Taken* taken) noexcept nogil
     cdef void refuse(self, const uint8_t* data, uint32_t size, const Frame* frame, const Arrival* arrival, int status,
                      Taken* taken) noexcept nogil
     cdef Profile profile_of(self, const PathKey* key) noexcept nogil
+    cdef void note_refusal(self, const Frame* frame, const Arrival* arrival, int status) noexcept nogil
+    cdef bint is_watched(self, const PathKey* key, uint32_t number) noexcept nogil
+    cdef bint is_replay(self, const PathKey* key, const Frame* frame, const Arrival* arrival) noexcept nogil
+    cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil
     cdef void journal(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
                       const Arrival* arrival, Taken* taken) noexcept nogil

@@ -4,12 +4,13 @@ from engine.heartbeats import HeartbeatLog
 from engine.intake import Intake
 from engine.listen.enrolment import Enrolment
 from engine.listen.refused import RefusedFrames
+from engine.listen.replays import Replays
 from engine.paths import PathTable
 
 class Receiver:
     """What one frame leads to; UDP and TCP share it."""
 
     def __init__(self, paths: PathTable, enrolment: Enrolment, intake: Intake, refused: RefusedFrames,
-                 heartbeats: HeartbeatLog) -> None: ...
+                 heartbeats: HeartbeatLog, replays: Replays | None = None) -> None: ...
     def counts(self) -> dict[str, Any]:
         """Return what was counted: frames, rejected, replies and shed by label texts, and plain numbers."""

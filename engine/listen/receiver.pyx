@@ -7,23 +7,31 @@ import os
 
 from libc.string cimport memset
 
-from codec.batch cimport NO_PATH, batch_text
+from codec.batch cimport NO_PATH, Columns, Row, Text, batch_has_room, batch_push, batch_row, batch_text
+from codec.dc09 cimport TOKEN_UNKNOWN
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
-from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
-                          PROTOCOL_COUNT)
+from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_QUARANTINED, FRAME_HEARTBEAT,
+                          FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT, PROTOCOL_DC09, PROTOCOL_GBT26875, STATE_RAISED)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
-from engine.intake cimport OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
+from engine.intake cimport OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
                                      SHED_ENROLMENT, SHED_SIGNAL)
-from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered
+from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered, is_watched
+from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
 from engine.listen.refused import REFUSAL_TEXT
-from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_UP, Path, path_find, path_key_of, path_touch)
+from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
+from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_WATCHED, Path, path_find, path_has_trait,
+                           path_key_of, path_touch)
 
+cdef const char* UNREADABLE = b"a token that is not read: "
+cdef enum:
+    UNREADABLE_SIZE = 26
 ANSWER_TEXT = ("none", "accept", "refuse", "unable")
+REPLAY_FRAMES, REPLAY_SPAN_NS = 1024, 60_000_000_000   # where nobody says how many transmitters encrypt
 SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
 
 
@@ -32,14 +40,24 @@ cdef inline bint is_served(const Frame* frame, const Arrival* arrival) noexcept 
     return arrival.protocol == PROTOCOL_ANY or arrival.protocol == frame.protocol
 
 
+cdef inline void put_token(Columns* c, const Frame* frame) noexcept nogil:
+    """Copy the token's text behind what was written last; what is not printable ASCII becomes a question mark."""
+    cdef Text text = batch_text(c, frame.start + frame.token_text.at, frame.token_text.size)
+    cdef uint32_t i
+    for i in range(text.at, text.at + text.size):
+        if not 0x20 <= c.arena[i] < 0x7F:
+            c.arena[i] = 0x3F
+
+
 cdef class Receiver:
     def __cinit__(self, PathTable paths not None, Enrolment enrolment not None, Intake intake not None,
-                  RefusedFrames refused not None, HeartbeatLog heartbeats not None):
+                  RefusedFrames refused not None, HeartbeatLog heartbeats not None, Replays replays=None):
         self.paths = paths
         self.enrolment = enrolment
         self.intake = intake
         self.refused = refused
         self.heartbeats = heartbeats
+        self.replays = replays or Replays(REPLAY_FRAMES, REPLAY_SPAN_NS, os.urandom(16))
         self.entropy = int.from_bytes(os.urandom(8), "little")
         memset(&self.counters, 0, sizeof(Counters))
 
@@ -47,10 +65,12 @@ cdef class Receiver:
         """Take the frame, or the garbage, at data[0]. All of `taken` but an unused reply is filled."""
         cdef Frame frame
         cdef PathKey key
-        cdef Path* path
         cdef uint32_t number
         cdef Admission admission
         cdef Profile profile
+        cdef const Profile* known = NULL
+        cdef bint watched = False
+        cdef int shown
         cdef Status status = split(data, size, &frame)
         taken.action = ACTION_NONE
         taken.status = status
@@ -74,21 +94,28 @@ cdef class Receiver:
             taken.kind = FRAME_REPLY
             return
         path_key_of(&frame, arrival.listener, &key)
-        if frame.encrypted:
+        number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
+        if frame.encrypted or self.is_watched(&key, number):
             profile = self.profile_of(&key)
-            if profile.key == NULL:
+            known = &profile
+            watched = not frame.encrypted
+            if frame.encrypted and profile.key == NULL:
                 self.refuse(data, frame.size, &frame, arrival, BAD_CRYPTO, taken)
                 return
-        number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
         if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
             admission = self.meet(&key, arrival)
             number = admission.path
             if admission.policy == POLICY_REFUSE:
                 self.refuse(data, frame.size, &frame, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
                 return
-        if frame.kind != FRAME_HEARTBEAT:
-            self.journal(&frame, &profile if frame.encrypted else NULL, number, admission.policy != POLICY_ENROL,
-                         arrival, taken)
+        if frame.protocol == PROTOCOL_GBT26875 and number != NO_PATH:
+            if known == NULL:
+                profile = default_profile()
+                known = &profile
+            profile.clock_form = clock_form(&self.paths.learned[number])
+        shown = clocks_shown(&frame)
+        if frame.kind != FRAME_HEARTBEAT or watched:
+            self.journal(&frame, known, number, admission.policy != POLICY_ENROL, arrival, taken)
             if taken.status != OK and taken.status != BATCH_FULL:
                 return
         if admission.policy == POLICY_LATER and frame.kind == FRAME_HEARTBEAT:
@@ -96,8 +123,19 @@ cdef class Receiver:
             taken.status = BATCH_FULL
         taken.kind = frame.kind
         self.counters.frames[frame.protocol][frame.kind] += 1
-        if number != NO_PATH and frame.answer != ANSWER_REFUSE:  # a late frame may be a replay: it proves no life
-            path = &self.paths.path[number]
+        if number != NO_PATH:
+            self.touch(&frame, &key, number, shown, arrival, taken)
+        if taken.status == OK:
+            self.answer(&frame, known, arrival, taken)
+
+    cdef void touch(self, const Frame* frame, const PathKey* key, uint32_t number, int shown, const Arrival* arrival,
+                    Taken* taken) noexcept nogil:
+        """Note that a path lives, and what its frame showed; shown: Seen bits that only the undecoded frame had."""
+        cdef Path* path = &self.paths.path[number]
+        if frame.kind != FRAME_HEARTBEAT or path.frames % LOOK_EVERY_FRAMES == 0:
+            learn(&self.paths.learned[number], frame, shown, arrival.received_ns)
+        # A late frame may be a recording, as one that came before is: neither proves life.
+        if frame.answer != ANSWER_REFUSE and not (frame.encrypted and self.is_replay(key, frame, arrival)):
             path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
             if frame.kind == FRAME_HEARTBEAT:
                 heartbeat_note(self.heartbeats, number, arrival.received_ns)
@@ -106,13 +144,12 @@ cdef class Receiver:
                 path.peer = arrival.peer
             if path.state == PATH_FAULT:
                 self.paths.note_return(number)
-            elif (path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
-                  and self.intake.offered > self.intake.durable):
-                # Its enrolment is on the way: nothing is answered before that is on the disk. When all is there and
-                # only the path table does not know it yet, nobody would release a reply that is held.
-                taken.ticket = self.intake.offered
-        if taken.status == OK:
-            self.answer(&frame, &profile if frame.encrypted else NULL, arrival, taken)
+        if frame.answer != ANSWER_REFUSE and (
+                path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
+                and self.intake.offered > self.intake.durable):
+            # Its enrolment is on the way: nothing is answered before that is on the disk. When all is there and
+            # only the path table does not know it yet, nobody would release a reply that is held.
+            taken.ticket = self.intake.offered
 
     cdef void answer(self, const Frame* frame, const Profile* profile, const Arrival* arrival,
                      Taken* taken) noexcept nogil:
@@ -140,15 +177,52 @@ cdef class Receiver:
             taken.size = 1 + find_start(data + 1, size - 1)
             self.counters.garbage_bytes += taken.size
         self.counters.rejected[taken.protocol][status] += 1
+        if frame != NULL:
+            self.note_refusal(frame, arrival, status)
         self.refused.note(data, taken.size, taken.protocol, status, frame, arrival.peer, arrival.address, arrival.port,
                           arrival.received_ns)
 
+    cdef void note_refusal(self, const Frame* frame, const Arrival* arrival, int status) noexcept nogil:
+        """Let the path that the frame names, where it is known, show that a frame was refused, and why."""
+        cdef PathKey key
+        cdef uint32_t number
+        path_key_of(frame, arrival.listener, &key)
+        number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
+        if number != NO_PATH:
+            learn_refusal(&self.paths.learned[number], status, arrival.received_ns)
+            if status == BAD_TIME:
+                learn(&self.paths.learned[number], frame, 0, arrival.received_ns)
+
+    cdef bint is_watched(self, const PathKey* key, uint32_t number) noexcept nogil:
+        """Tell whether a clear frame must be looked at before it counts."""
+        cdef const Registered* entry
+        if number != NO_PATH:
+            return path_has_trait(&self.paths.path[number], TRAIT_WATCHED)
+        entry = self.enrolment.find(key)
+        return entry != NULL and is_watched(entry)
+
+    cdef bint is_replay(self, const PathKey* key, const Frame* frame, const Arrival* arrival) noexcept nogil:
+        """Tell whether an encrypted frame came before. A repetition is answered, but it may be a recording."""
+        cdef uint32_t number
+        if not self.replays.is_replay(key, frame, arrival.monotonic_ns):
+            return False
+        number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, key)
+        if number != NO_PATH:
+            learned_add(&self.paths.learned[number], SEEN_REPLAYED)
+        return True
+
     cdef Profile profile_of(self, const PathKey* key) noexcept nogil:
-        """Return what is known of the transmitter that an encrypted frame names; without a key for unknown ones."""
+        """Return what the configuration says of the transmitter that a frame names; without a key for unknown ones."""
         cdef const Registered* entry = self.enrolment.find(key)
         cdef Profile profile = default_profile()
-        if entry != NULL and entry.aes.rounds:
-            profile.key = &entry.aes
+        if entry != NULL:
+            if entry.aes.rounds:
+                profile.key = &entry.aes
+            profile.window_past_s = entry.window_past_s
+            profile.window_future_s = entry.window_future_s
+            profile.encrypted_only = entry.encrypted_only
+            profile.check_clear_stamps = entry.check_clear_stamps
+            profile.reject_stale = entry.reject_stale
         self.entropy += 1
         profile.entropy = self.entropy
         return profile
@@ -185,6 +259,7 @@ cdef class Receiver:
         cdef Offered offered
         cdef Origin origin
         cdef Status status
+        cdef bint told = False
         cdef const char* realm = self.paths.listener_text[arrival.listener].realm
         cdef uint32_t realm_size = self.paths.listener_text[arrival.listener].realm_size
         origin.received_ns = arrival.received_ns
@@ -208,13 +283,39 @@ cdef class Receiver:
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)
             return
+        if frame.protocol == PROTOCOL_DC09 and frame.token == TOKEN_UNKNOWN and path != NO_PATH \
+                and not self.paths.learned[path].seen & <int>SEEN_UNREADABLE_TOKEN:
+            told = self.tell_unreadable_token(frame)
         offered = self.intake.offer(mark)
         taken.ticket = offered.ticket
+        if told and offered.outcome == OFFER_NEW:
+            learned_add(&self.paths.learned[path], SEEN_UNREADABLE_TOKEN)
         if offered.outcome == OFFER_NO_ROOM:
             self.counters.shed[<int>SHED_SIGNAL] += 1
             taken.status = BATCH_FULL
         elif offered.outcome == OFFER_NOTHING:
             frame.kind = FRAME_HEARTBEAT
+
+    cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil:
+        """Add the fault that operators see once of a transmitter: it says something that nobody here can read.
+
+        Returns  whether there was room; else it is left to the next such frame
+        """
+        cdef Columns* c = self.intake.rows
+        cdef Row row
+        if not batch_has_room(c, 1, UNREADABLE_SIZE + frame.token_text.size):
+            return False
+        row = batch_row(c, c.count - 1)
+        row.signal_class = CLASS_FAULT
+        row.condition = CONDITION_COMMUNICATION_FAULT
+        row.state = STATE_RAISED
+        row.flags = 0
+        row.identity.size = row.point.size = 0
+        row.native = batch_text(c, <const uint8_t*>UNREADABLE, UNREADABLE_SIZE)
+        put_token(c, frame)
+        row.native.size += frame.token_text.size
+        batch_push(c, &row)
+        return True
 
     def counts(self):
         """Return what was counted, by label texts: frames, rejected, replies, shed and plain numbers."""
@@ -228,6 +329,7 @@ cdef class Receiver:
             "replies": {(PROTOCOL_TEXT[p], ANSWER_TEXT[k]): c.replies[p][k]
                         for p in range(1, PROTOCOL_COUNT) for k in range(1, len(ANSWER_TEXT))},
             "shed": {SHED_TEXT[k]: c.shed[k] for k in range(SHED_COUNT)},
+            "replays": self.replays.found, "replays_early": self.replays.early,
             "replies_withheld": c.replies_withheld, "bytes": c.bytes, "garbage_bytes": c.garbage_bytes,
             "connections_accepted": c.connections_accepted,
         }

@@ -46,6 +46,8 @@ LISTEN = (
     counter("connections_accepted", "", "TCP connections accepted."),
     counter("connections_closed", "reason", "Connections closed, by why."),
     counter("peer_changes", "", "Paths that came from another peer address than before."),
+    counter("replays", "", "Encrypted frames that came before; answered, but no proof of life."),
+    counter("replays_forgotten", "", "Times that the memory of encrypted frames was full before its time."),
     counter("socket_drops", "", "Datagrams that the kernel dropped because the receive buffer was full."),
     counter("shed", "what", "What was dropped on purpose under overload; it is never taken for silence."),
     counter("unknown_accounts", "result", "Frames of unknown accounts, by what the policy made of them."),
@@ -54,6 +56,8 @@ ADMIT = (
     counter("duplicates", "", "Frames recognised as sent again; answered, not journalled a second time."),
     counter("signals", "class", "New signals journalled, by class."),
     gauge("admit_entries", "", "Recent frames that are remembered to recognise their repetition."),
+    gauge("levels", "", "Components that are not quiet, whose last status word is remembered."),
+    counter("levels_unremembered", "", "Status words for which admit.levels_max left no room; they repeat."),
 )
 JOURNAL = (
     histogram("receive_to_durable", "", "From a frame's last byte to its signal being on disk."),

@@ -6,7 +6,8 @@ from libc.string cimport memset
 from codec.batch cimport TIME_NONE
 from codec.frame cimport NUMBER_NONE, number_digits, number_value
 from engine.heartbeats cimport Heartbeat, HeartbeatLog
-from engine.paths cimport CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, Path, PathText
+from engine.paths cimport (CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, REPORTED_NONE, Path,
+                           PathText, path_reported, path_set_reported)
 from engine.store.copy cimport HeartbeatRow, RollupRow, Span, copy_heartbeat, copy_path, copy_rollup
 
 from engine.paths import PATH_STATE_TEXT
@@ -88,7 +89,7 @@ cdef class PathChanges(Copy):
         if not copy_path(&self.buffer, &row):
             raise MemoryError()
         self.rows += 1
-        path.reported = path.state
+        path_set_reported(path, path.state)
         return 0
 
     def gather(self, uint32_t slice_paths, int64_t wall_ms):
@@ -108,14 +109,14 @@ cdef class PathChanges(Copy):
         for i in range(0 if self.hurried else self.paths.changed_count):
             number = self.paths.changed[i]
             path = &self.paths.path[number]
-            if path.state > PATH_PENDING and path.reported != path.state:
+            if path.state > PATH_PENDING and path_reported(path) != path.state:
                 self.put(number)
         self.paths.changed_count = 0
         upto = min(self.paths.count, self.at + (max(slice_paths, <uint32_t>HURRIED_PATHS) if self.hurried
                                                 else slice_paths))
         for number in range(self.at, upto):
             path = &self.paths.path[number]
-            if path.state > PATH_PENDING and (path.reported != path.state or path.seen_ms >= self.pass_before_ms):
+            if path.state > PATH_PENDING and (path_reported(path) != path.state or path.seen_ms >= self.pass_before_ms):
                 self.put(number)
         self.at = upto
         if self.at == self.paths.count:
@@ -128,7 +129,7 @@ cdef class PathChanges(Copy):
         """Note that what was gathered did not reach the database: next time every path is looked at."""
         cdef uint32_t number
         for number in range(self.paths.count):
-            self.paths.path[number].reported = 255
+            path_set_reported(&self.paths.path[number], REPORTED_NONE)
         self.look_at_all = True
 
 

@@ -13,6 +13,7 @@ from engine.histogram import Histogram
 from engine.listen.enrolment import Enrolment
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
+from engine.listen.registered import Registered
 from engine.listen.tcp import TcpConnection, TcpListener
 from engine.listen.udp import UdpListener
 from engine.paths import PathTable
@@ -40,7 +41,7 @@ class World:
     """The parts that LISTEN works with, and the journal played by `journal` and `lose`."""
 
     def __init__(self, *, policy: str = "enrol", rate: float = 1e6, limit: int = 1_000_000, paths_max: int = 100_000,
-                 registered: list[tuple[int, str, str, int, bytes]] | None = None, realm: str = "", rows: int = 1024,
+                 registered: list[Registered] | None = None, realm: str = "", rows: int = 1024,
                  arena_bytes: int = 1 << 20, heartbeats: int = 0) -> None:
         self.clock = FakeClock(monotonic_ns=1000 * SECOND)
         self.listening = ListeningClock(0, self.clock.monotonic_ns())

@@ -89,7 +89,7 @@ def test_every_count_has_a_label(line):
     world, connection, _ = line
     counts = world.receiver.counts()
     assert set(counts) == {"frames", "rejected", "replies", "shed", "replies_withheld", "bytes", "garbage_bytes",
-                           "connections_accepted"}
+                           "connections_accepted", "replays", "replays_early"}
     assert ("dc09", "heartbeat") in counts["frames"]
     assert ("unknown", "start") in counts["rejected"]
     assert ("dc09", "accept") in counts["replies"]

@@ -1,0 +1,78 @@
+"""The memory of encrypted frames; see replays.pxd."""
+import struct
+
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from engine.siphash cimport siphash
+
+SLOTS_MIN = 1024
+
+
+cdef struct Name:                # what makes two encrypted frames the same: sender, number and time
+    PathKey  key
+    int64_t  stamp_ns
+    uint32_t sequence
+    uint32_t token
+
+
+cdef class Replays:
+    def __cinit__(self, uint64_t frames, int64_t span_ns, bytes hash_key not None):
+        """frames: how many may come in `span_ns`; more are remembered for a shorter time."""
+        cdef uint64_t slots = SLOTS_MIN
+        while slots < 2 * frames:
+            slots *= 2
+        self.slots = slots
+        self.span_ns = span_ns
+        self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
+        for which in range(2):
+            self.sets[<int>which] = <uint64_t*>calloc(slots, sizeof(uint64_t))
+            if self.sets[<int>which] == NULL:
+                raise MemoryError()
+
+    def __dealloc__(self):
+        free(self.sets[0])
+        free(self.sets[1])
+
+    cdef bint holds(self, int which, uint64_t hash) noexcept nogil:
+        cdef uint64_t at = hash & (self.slots - 1)
+        while self.sets[which][at]:
+            if self.sets[which][at] == hash:
+                return True
+            at = (at + 1) & (self.slots - 1)
+        return False
+
+    cdef void turn(self, int64_t now_ns) noexcept nogil:
+        """Let the younger set be the older one, and begin anew."""
+        self.younger = 1 - self.younger
+        memset(self.sets[self.younger], 0, self.slots * sizeof(uint64_t))
+        self.count = 0
+        self.turned_ns = now_ns
+
+    cdef bint is_replay(self, const PathKey* key, const Frame* frame, int64_t now_ns) noexcept nogil:
+        """Tell whether a frame, which decrypted well, came before; remember it."""
+        cdef Name name
+        cdef uint64_t hash, at
+        memset(&name, 0, sizeof(Name))
+        name.key = key[0]
+        name.stamp_ns = frame.stamp_ns
+        name.sequence = frame.sequence
+        name.token = frame.token
+        hash = siphash(&self.hash_key, <const uint8_t*>&name, sizeof(Name)) | 1
+        if now_ns - self.turned_ns >= self.span_ns:
+            if now_ns - self.turned_ns >= 2 * self.span_ns:
+                self.turn(now_ns)            # the younger set is as good as the older one
+            self.turn(now_ns)
+        if self.holds(self.younger, hash) or self.holds(1 - self.younger, hash):
+            self.found += 1
+            return True
+        if 2 * self.count >= self.slots:
+            self.early += 1
+            self.turn(now_ns)
+        at = hash & (self.slots - 1)
+        while self.sets[self.younger][at]:
+            at = (at + 1) & (self.slots - 1)
+        self.sets[self.younger][at] = hash
+        self.count += 1
+        return False
