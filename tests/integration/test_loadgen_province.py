@@ -1,0 +1,59 @@
+"""The fleet of the example file against the real engine: every habit and every misbehaviour, and a clean audit."""
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.engine import ROOT, Engine, data_directory, serve, tocsin
+
+FILE = ROOT / "loadgen" / "fleets" / "province.toml"
+TRANSMITTERS, SECONDS = "1500", "3"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("fleet") / "keys.toml"
+    done = tocsin("loadgen", "--fleet", str(FILE), "--transmitters", TRANSMITTERS, "--write-config", str(path))
+    assert done.returncode == 0, done.stderr
+    assert path.stat().st_mode & 0o777 == 0o600
+    return path.read_text()
+
+
+@pytest.fixture(scope="module")
+def engine(keys: str) -> Iterator[Engine]:
+    with data_directory() as data, serve(data, keys) as running:
+        yield running
+
+
+def faster(directory: Path) -> Path:
+    """Return the example file with each transmitter heard every second and more alarms: a small run has all in it."""
+    text = FILE.read_text().replace("share = ", "interval = 1\nshare = ").replace("alarms = 0.001\n", "")
+    path = directory / "faster.toml"
+    path.write_text(text.replace("interval = 1\n", "interval = 1\nalarms = 0.02\n"))
+    return path
+
+
+def test_keys_stand_for_every_encrypted_transmitter(keys: str) -> None:
+    tables = tomllib.loads(keys)["transmitter"]
+    assert len(tables) == 150 + 8 + 60 + 8
+    assert len({table["key"] for table in tables}) == len({table["account"] for table in tables}) == len(tables)
+
+
+def test_a_province_with_a_clean_audit(engine: Engine, tmp_path: Path) -> None:
+    done = tocsin("loadgen", "--fleet", str(faster(tmp_path)), "--transmitters", TRANSMITTERS, "--duration", SECONDS,
+                  "--to", f"{engine.place[0]}:{engine.place[1]}", "--http", f"http://{engine.http}", "--no-ceiling",
+                  "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert (report["failures"], report["audit"], report["forbidden"]) == ([], "clean", 0)
+    assert report["sent"] == report["acknowledged"] == report["stored"] == report["forwarded"] > 60
+    wrong = {kind for group in report["groups"] for kind in group["misbehaviour"]}
+    assert wrong == {"crc", "key", "cut", "coalesce", "replay", "clock", "slow"}
+    for group in report["groups"]:
+        assert group["signals"]["acknowledged"] == group["signals"]["sent"] > 0
+        assert group["heartbeats"]["answered"] == group["heartbeats"]["sent"] > 0
+        assert group["latency"]["p999"] > 0
