@@ -81,7 +81,7 @@ class Answers:
 def wanted(plan: Plan, group: Group, number_first: int) -> list[Wrong]:
     """Return the frames of a group that misbehave, evenly over its time; seeded as the plan is."""
     draw = random.Random(plan.seed)
-    found = []
+    found: list[Wrong] = []
     for kind, share in group.misbehave:
         count = min(round(share * plan.frames), round(FRAMES_A_SECOND_MAX * plan.duration_s))
         for index in range(count or (1 if share else 0)):
@@ -186,7 +186,7 @@ class Misbehaving:
 
 def misbehaving(plans: list[Plan], groups: tuple[Group, ...], number_first: int) -> list[Misbehaving]:
     """Return those of all groups; their signals' numbers follow one another from `number_first` on."""
-    found = []
+    found: list[Misbehaving] = []
     for plan, group in zip(plans, groups, strict=True):
         found.append(Misbehaving(plan, group, number_first))
         number_first += len(found[-1].frames)

@@ -1,9 +1,10 @@
 """`tocsin loadgen --fleet`: the groups of a fleet file side by side, those that misbehave among them, and one audit."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hdrh.histogram import HdrHistogram
+from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 from loadgen.audit import Audit
 from loadgen.child import run_plan
@@ -68,13 +69,14 @@ async def run_mixed(plans: list[Plan], groups: tuple[Group, ...], signals: int) 
     progress = Progress(sum(plan.frames for plan in plans))
     seen = [(0, 0)] * len(plans)
 
-    def shown(index: int, sent: int, answered: int) -> None:
-        seen[index] = (sent, answered)
-        progress(sum(sent for sent, _ in seen), sum(answered for _, answered in seen))
+    def shown(index: int) -> Callable[[int, int], None]:
+        def show(sent: int, answered: int) -> None:
+            seen[index] = (sent, answered)
+            progress(sum(sent for sent, _ in seen), sum(answered for _, answered in seen))
+        return show
 
     wrong: list[Misbehaving] = misbehaving(plans, groups, signals)
-    running = [run_plan(plan, lambda sent, answered, index=index: shown(index, sent, answered))
-               for index, plan in enumerate(plans)]
+    running = [run_plan(plan, shown(index)) for index, plan in enumerate(plans)]
     try:
         found = await asyncio.gather(asyncio.gather(*running), asyncio.gather(*(one.run() for one in wrong)))
     finally:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from random import SystemRandom
 
+from loadgen.client import Speaker
 from loadgen.clock import wall_ns
-from loadgen.shapes import Speaker, Style, speaker
+from loadgen.shapes import Style, speaker
 
 ACCOUNT_DIGITS_MIN = 4
 ACCOUNT_DIGITS_MAX = 15
