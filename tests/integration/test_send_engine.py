@@ -65,3 +65,12 @@ def test_a_clock_that_is_off_is_told_by_how_much(engine: Engine) -> None:
     assert "NAK  refused" in out
     assert "s behind the receiver's" in out
     assert 7195 <= int(out.split("the stamp was ")[1].split()[0]) <= 7205
+
+
+@pytest.mark.parametrize("how", [None, "coalesce", "replay", "slow"])
+def test_gbt_26875(engine: Engine, how: str | None) -> None:
+    more = ("--misbehave", how) if how else ()
+    code, out, error = say(engine, "--protocol", "gbt26875", "--account", "4660", "--event", "fire", *more)
+    assert (code, error) == (0, "")
+    assert out.count("confirm  confirmed") == (2 if how in ("coalesce", "replay") else 1)
+    assert out.startswith("sent      40 40 ")
