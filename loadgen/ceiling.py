@@ -7,6 +7,7 @@ from pathlib import Path
 
 from loadgen.child import with_sink
 from loadgen.plan import Plan
+from loadgen.shapes import Style
 
 CEILING_SECONDS = 1.0
 CEILING_WINDOW = 1024  # frames outstanding: fits the socket buffers, so that none is lost
@@ -22,7 +23,8 @@ async def measure(plan: Plan, seconds: float = CEILING_SECONDS) -> float:
     outcomes = await with_sink(
         plan.transport,
         lambda port: replace(
-            plan, host="127.0.0.1", port=port, rate=CEILING_RATE, alarms=0.0, duration_s=seconds, window=CEILING_WINDOW
+            plan, host="127.0.0.1", port=port, rate=CEILING_RATE, alarms=0.0, duration_s=seconds, window=CEILING_WINDOW,
+            style=Style(), clock_spread_s=0.0,
         ),
     )
     return outcomes.counts["heartbeats_answered"] / outcomes.sending_s

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import math
+import os
 import sys
 from pathlib import Path
 from random import SystemRandom
@@ -12,6 +13,9 @@ import orjson
 from loadgen.audit import Audit, AuditError
 from loadgen.ceiling import CEILING_SHARE_MAX, machine, measure
 from loadgen.child import FleetError, run_plan
+from loadgen.groups import Group, configuration, plans, read_fleet, sized
+from loadgen.mixed import Mixed, add_forbidden, add_groups, forbidden, group_lines, run_mixed, total
+from loadgen.pacing import count_signals
 from loadgen.plan import SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
 from loadgen.progress import Progress
 from loadgen.report import Report, add_audit, judge, report, table
@@ -21,6 +25,8 @@ UDP_SOCKETS = 8
 TCP_CONNECTIONS = 64
 UDP_ERRORS = ("InErrors", "RcvbufErrors", "SndbufErrors")
 SEED_BITS = 32
+
+Fleet = tuple[tuple[Group, ...], list[Plan]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long acknowledged alarms may take to be stored and forwarded after the end (%(default)s)")
     add("--heartbeat-loss", type=float, default=0.001, metavar="SHARE",
         help="heartbeats that may stay unanswered (%(default)s)")
+    add("--fleet", type=Path, metavar="FILE",
+        help="play the groups of this TOML file; --transmitters is what their shares are of, and --rate, --alarms, "
+        "--transport, --connections, --sockets, --first-account and --seed stand in it")
+    add("--write-config", type=Path, metavar="FILE",
+        help="with --fleet: write the [[transmitter]] tables of the encrypted groups for the engine, and end")
     add("--report", type=Path, metavar="FILE", help="write the report as JSON")
     add("--json", action="store_true", help="print the report as JSON only")
     add("--no-audit", action="store_true", help="do not ask the engine what became of the alarms")
@@ -85,10 +96,36 @@ def make_plan(args: argparse.Namespace) -> Plan:
     )
 
 
+def fleet_plans(args: argparse.Namespace) -> Fleet:
+    """Return the groups of the fleet file and their plans.
+
+    Raises  ValueError with a line that names the file; OSError
+    """
+    wrong = complaint(args)
+    if wrong:
+        raise ValueError(wrong)
+    if not args.fleet:
+        raise ValueError("--write-config needs --fleet")
+    host, port = address(args.to)
+    fleet = read_fleet(args.fleet)
+    found = plans(fleet, args.transmitters, host=host, port=port, duration_s=args.duration, run=new_run())
+    return sized(fleet, args.transmitters), found
+
+
+def write_config(path: Path, found: list[Plan]) -> int:
+    """Write the tables that an engine needs, readable by their owner alone; return the exit code."""
+    with open(path, "w", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.writelines(configuration(found))
+    return CLEAN
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the fleet as the arguments say; return the exit code: 0 clean, 1 audit failed, 2 usage."""
     try:
-        plan = make_plan(args)
+        fleet = fleet_plans(args) if args.fleet or args.write_config else None
+        if args.write_config:
+            return write_config(args.write_config, fleet[1] if fleet else [])
+        plan = total(fleet[1]) if fleet else make_plan(args)
         token = args.token_file.read_text().strip() if args.token_file else None
         if args.report:
             args.report.touch()  # rather now than after the run
@@ -96,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"tocsin loadgen: {error}\n")
         return USAGE
     try:
-        result = asyncio.run(attack(args, plan, token))
+        result = asyncio.run(attack(args, plan, token, fleet))
     except FleetError as error:
         sys.stderr.write(f"tocsin loadgen: {error}; does the receiver run? (tocsin serve)\n")
         return FAILED
@@ -109,41 +146,53 @@ def run(args: argparse.Namespace) -> int:
     encoded = orjson.dumps(result, option=orjson.OPT_INDENT_2).decode() + "\n"
     if args.report:
         args.report.write_text(encoded)
-    sys.stdout.write(encoded if args.json else table(result))
+    sys.stdout.write(encoded if args.json else table(result, group_lines(result)))
     return FAILED if result["failures"] else CLEAN
 
 
-async def attack(args: argparse.Namespace, plan: Plan, token: str | None) -> Report:
+async def attack(args: argparse.Namespace, plan: Plan, token: str | None, fleet: Fleet | None) -> Report:
     """Measure the ceiling, run the fleet, audit; return the report.
 
     Raises  FleetError, AuditError
     """
-    ceiling = None if args.no_ceiling else await measure(plan)
+    first = fleet[1][0] if fleet else plan  # the ceiling is of plain frames by the first group's transport
+    ceiling = None if args.no_ceiling else await measure(first)
     if ceiling is not None:
-        sys.stderr.write(f"the generator's own ceiling by {plan.transport}: {ceiling:,.0f} frames/s\n")
+        sys.stderr.write(f"the generator's own ceiling by {first.transport}: {ceiling:,.0f} frames/s\n")
         if plan.rate > CEILING_SHARE_MAX * ceiling:
             sys.stderr.write(f"warning: {plan.rate:,.0f}/s is above {CEILING_SHARE_MAX} of it\n")
     before = kernel_errors(Path("/proc/net/snmp"))
+    mixed: Mixed | None = None
     if args.no_audit:
-        result = report(plan, await send(plan), ceiling, machine())
+        outcomes, mixed = await send(plan, fleet)
+        result = report(plan, outcomes, ceiling, machine())
     else:
         async with Audit(args.http, plan.run, token) as audit:
-            outcomes = await send(plan)
+            outcomes, mixed = await send(plan, fleet)
             result = report(plan, outcomes, ceiling, machine())
             result["audit"] = "running"
             found = await audit.settle(outcomes.outcomes, args.settle)
             add_audit(result, found, await audit.metrics_during(), audit.gaps, audit.reconnects)
+            if mixed:
+                add_forbidden(result, forbidden(mixed, audit))
+    if fleet and mixed:
+        add_groups(result, fleet[1], mixed)
     after = kernel_errors(Path("/proc/net/snmp"))
     result["kernel"] = {f"udp_{name}": after[name] - before[name] for name in after}
     judge(result, args.heartbeat_loss)
     return result
 
 
-async def send(plan: Plan) -> Outcomes:
+async def send(plan: Plan, fleet: Fleet | None) -> tuple[Outcomes, Mixed | None]:
     """Run the fleet with a progress display."""
+    if fleet:
+        groups, plans = fleet
+        signals = sum(count_signals(one.seed, one.alarms, one.frames) for one in plans)
+        mixed = await run_mixed(plans, groups, signals)
+        return mixed.whole, mixed
     progress = Progress(plan.frames)
     try:
-        return await run_plan(plan, progress)
+        return await run_plan(plan, progress), None
     finally:
         progress.end()
 

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 cdef enum:
     STAMP_BYTES = 20             # _HH:MM:SS,MM-DD-YYYY
     FRAME_HEAD_BYTES = 9         # LF, 4 crc, 4 length
-    CLIENT_FRAME_BYTES_MAX = 256 # the largest frame that a simulated transmitter writes
+    CLIENT_FRAME_BYTES_MAX = 512 # the largest frame that a simulated transmitter writes
     REPLY_FRAME_BYTES_MAX = 4106
     SEQUENCE_MAX = 9999          # then 0001 again
 
@@ -47,3 +47,7 @@ cdef uint32_t frame_size(const uint8_t* data, size_t size) noexcept nogil
 
 # Read one whole frame as a reply; kind is REPLY_NONE when its length, checksum or fields are wrong.
 cdef void read_reply(const uint8_t* data, size_t size, Reply* reply) noexcept nogil
+
+# Read a reply's body, from its first quote on; size >= 11 bytes. A star before the token is passed over: whoever
+# cares opens what is behind it.
+cdef void read_body(const uint8_t* body, size_t size, Reply* reply) noexcept nogil

@@ -5,28 +5,13 @@ hundred thousand times a second, with nothing but account and sequence of intere
 """
 from codec.crc16 cimport crc16
 from libc.string cimport memcmp, memcpy
+from loadgen.digits cimport hex_number, hex_value, put_decimal, put_hex
 from posix.time cimport time_t
 
 cdef extern from "time.h" nogil:
     struct tm:
         int tm_sec, tm_min, tm_hour, tm_mday, tm_mon, tm_year
     tm* gmtime_r(const time_t* seconds, tm* result)
-
-cdef const char* HEX = b"0123456789ABCDEF"
-
-
-cdef inline void put_hex(uint8_t* out, uint64_t value, uint32_t digits) noexcept nogil:
-    while digits:
-        digits -= 1
-        out[digits] = HEX[value & 15]
-        value >>= 4
-
-
-cdef inline void put_decimal(uint8_t* out, uint32_t value, uint32_t digits) noexcept nogil:
-    while digits:
-        digits -= 1
-        out[digits] = 48 + value % 10
-        value //= 10
 
 
 cdef inline uint32_t decimal_digits(uint32_t value) noexcept nogil:
@@ -103,26 +88,6 @@ cdef uint32_t write_signal(uint8_t* out, uint64_t account, uint32_t digits, uint
     return finish(out, at)
 
 
-cdef inline int hex_value(uint8_t digit) noexcept nogil:
-    if 48 <= digit <= 57:
-        return digit - 48
-    digit |= 32
-    return digit - 87 if 97 <= digit <= 102 else -1
-
-
-cdef inline int64_t hex_number(const uint8_t* at, uint32_t digits) noexcept nogil:
-    """Return at most 15 hex digits as a number, -1 when one of them is none."""
-    cdef int64_t number = 0
-    cdef uint32_t i
-    cdef int value
-    for i in range(digits):
-        value = hex_value(at[i])
-        if value < 0:
-            return -1
-        number = number << 4 | value
-    return number
-
-
 cdef uint32_t frame_size(const uint8_t* data, size_t size) noexcept nogil:
     cdef int64_t body
     if size and data[0] != 10:
@@ -139,38 +104,41 @@ cdef uint32_t frame_size(const uint8_t* data, size_t size) noexcept nogil:
 
 
 cdef inline uint8_t reply_kind(const uint8_t* token) noexcept nogil:
-    """Return the ReplyKind of a body that begins at `token`; at least 5 bytes stand there."""
-    if memcmp(token, b'"ACK"', 5) == 0 or memcmp(token, b'"RSP"', 5) == 0:
+    """Return the ReplyKind that the letters at `token` name; at least 4 bytes stand there."""
+    if memcmp(token, b'ACK"', 4) == 0 or memcmp(token, b'RSP"', 4) == 0:
         return REPLY_ACK
-    if memcmp(token, b'"NAK"', 5) == 0:
+    if memcmp(token, b'NAK"', 4) == 0:
         return REPLY_NAK
-    return REPLY_DUH if memcmp(token, b'"DUH"', 5) == 0 else REPLY_NONE
+    return REPLY_DUH if memcmp(token, b'DUH"', 4) == 0 else REPLY_NONE
+
+
+cdef void read_body(const uint8_t* body, size_t size, Reply* reply) noexcept nogil:
+    cdef size_t starred = body[1] == 42, at = 9 + starred
+    cdef int value
+    for value in range(4):
+        if not 48 <= body[5 + starred + value] <= 57:
+            return
+        reply.sequence = reply.sequence * 10 + body[5 + starred + value] - 48
+    while at < size and body[at] != 35 and body[at] != 91:
+        at += 1
+    if at < size and body[at] == 35:
+        at += 1
+        while at < size and hex_value(body[at]) >= 0:
+            reply.account = reply.account << 4 | <uint64_t>hex_value(body[at])
+            at += 1
+    reply.kind = reply_kind(body + 1 + starred)
 
 
 cdef void read_reply(const uint8_t* data, size_t size, Reply* reply) noexcept nogil:
-    cdef const uint8_t* body = data + FRAME_HEAD_BYTES
-    cdef size_t body_size, at = 9
-    cdef int value
+    cdef size_t body_size
     reply.kind = REPLY_NONE
     reply.sequence = 0
     reply.account = 0
-    if size < FRAME_HEAD_BYTES + 11 or frame_size(data, size) != size:
+    if size < FRAME_HEAD_BYTES + 12 or frame_size(data, size) != size:
         return
     body_size = size - FRAME_HEAD_BYTES - 1
-    if hex_number(data + 1, 4) != crc16(body, body_size):
-        return
-    for value in range(4):
-        if not 48 <= body[5 + value] <= 57:
-            return
-        reply.sequence = reply.sequence * 10 + body[5 + value] - 48
-    while at < body_size and body[at] != 35 and body[at] != 91:
-        at += 1
-    if at < body_size and body[at] == 35:
-        at += 1
-        while at < body_size and hex_value(body[at]) >= 0:
-            reply.account = reply.account << 4 | <uint64_t>hex_value(body[at])
-            at += 1
-    reply.kind = reply_kind(body)
+    if hex_number(data + 1, 4) == crc16(data + FRAME_HEAD_BYTES, body_size):
+        read_body(data + FRAME_HEAD_BYTES, body_size, reply)
 
 
 def heartbeat_frame(uint64_t account, uint32_t digits, uint32_t sequence, int64_t second):

@@ -124,7 +124,8 @@ cdef bint run_slice(Loop* loop, int64_t until_ns) noexcept nogil:
     cdef uint32_t sent
     while now < until_ns:
         loop.turns += 1
-        stamp_set(&loop.stamp, wall_now() // 1000000000)
+        loop.book.second = wall_now() // 1000000000
+        stamp_set(&loop.stamp, loop.book.second)
         sent = send_due(loop, now)
         send_again(loop, now)
         flush(loop)

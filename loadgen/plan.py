@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from random import SystemRandom
 
+from loadgen.client import Speaker
 from loadgen.clock import wall_ns
+from loadgen.shapes import Style, speaker
 
 ACCOUNT_DIGITS_MIN = 4
 ACCOUNT_DIGITS_MAX = 15
@@ -23,6 +25,11 @@ class Plan:
     duration_s     seconds of sending
     seed           decides which frames are signals
     run            1..32 characters that no other run has; stands in the text of every signal
+    group          name in a fleet's report
+    style          how its transmitters speak
+    secret         of the fleet, from which encrypted groups have their keys
+    clock_spread_s deviation of the transmitters' clocks
+    number_first   number of the first signal
     window         most frames outstanding; 0 is the open loop, others measure the ceiling
     """
 
@@ -39,11 +46,25 @@ class Plan:
     seed: int
     run: str
     window: int = 0
+    group: str = ""
+    style: Style = field(default=Style())
+    secret: bytes = field(default=b"", repr=False)
+    clock_spread_s: float = 0.0
+    number_first: int = 0
 
     @property
     def frames(self) -> int:
         """How many frames the run sends."""
         return max(1, round(self.rate * self.duration_s))
+
+    def speaker(self) -> Speaker | None:
+        """Return what its transmitters say, None where that is plain DC-09."""
+        if self.style.plain and not self.clock_spread_s:
+            return None
+        return speaker(
+            self.style, account_first=self.account_first, digits=self.digits, count=self.transmitters, run=self.run,
+            secret=self.secret, clock_spread_s=self.clock_spread_s, seed=self.seed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

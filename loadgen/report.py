@@ -1,5 +1,6 @@
 """The report of a run: one dictionary for machines, one table for people."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
@@ -140,8 +141,8 @@ def listed(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
 
 
-def table(of: Report) -> str:
-    """Return the report for people."""
+def table(of: Report, groups: Sequence[str] = ()) -> str:
+    """Return the report for people; `groups` are lines on the groups of a fleet."""
     def milliseconds(name: str, values: dict[str, float | None]) -> str:
         cells = (f"{'-' if values[key] is None else format(values[key], ',.2f'):>10}" for key in (*PERCENTILES, "max"))
         return f"  {name:<14}" + "".join(cells)
@@ -163,6 +164,7 @@ def table(of: Report) -> str:
         milliseconds("all", of["latency"]),
         milliseconds("heartbeats", of["latency"]["heartbeats"]),
         milliseconds("signals", of["latency"]["signals"]),
+        *groups,
         f"  the generator itself ran at most {of['behind']} ms late",
         *(f"  warning: {text}" for text in of["warnings"]),
         *(f"  FAILED: {text}" for text in of["failures"]),

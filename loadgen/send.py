@@ -1,164 +1,251 @@
-"""`tocsin send`: one DC-09 frame by hand, and what came back."""
+"""`tocsin send`: one frame by hand, right or wrong on purpose, and what came back."""
 
 import argparse
 import re
 import socket
 import sys
 import time
+from pathlib import Path
 
+from loadgen import frames
 from loadgen.clock import monotonic_ns, wall_ns
-from loadgen.dc09_client import ReplyKind, frame, frame_bytes, reply_of
+from loadgen.frames import EVENTS, Message, describe, listener, shown
+from loadgen.misbehaviour import SLOW_PAUSE_S, cut, spoil_checksum
 from loadgen.plan import address
+from loadgen.shapes import PROTOCOLS
 
-EVENTS = {  # DC-03 codes; None is a frame that carries no signal
-    "fire": "FA",
-    "restore": "FH",
-    "trouble": "FT",
-    "trouble-restore": "FJ",
-    "supervisory": "FS",
-    "gas": "GA",
-    "disable": "FB",
-    "enable": "FU",
-    "mains": "AT",
-    "mains-restore": "AR",
-    "battery": "YT",
-    "battery-restore": "YR",
-    "test": "RX",
-    "heartbeat": None,
-}
-MEANINGS = {
-    "ACK": "acknowledged: what it carried is safe",
-    "RSP": "acknowledged, with data for the transmitter",
-    "DUH": "received, but not understood",
-    "NAK": "refused: the stamp is outside the receiver's window; its own time follows",
-}
-REPLY = re.compile(
-    rb'"(?P<token>[^"]+)"(?P<sequence>\d{4})(?:R(?P<receiver>[0-9A-Fa-f]+))?(?:L(?P<line>[0-9A-Fa-f]+))?'
-    rb"(?:#(?P<account>[0-9A-Fa-f]+))?\[(?P<data>[^\]]*)\](?:.*?_(?P<timestamp>\d\d:\d\d:\d\d,\d\d-\d\d-\d{4}))?"
-)
 ACCOUNT = re.compile(r"[0-9A-Fa-f]{3,16}")
+CLOCK = re.compile(r"clock=([+-]?\d{1,6})([smhd])")
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+MISBEHAVIOUR = ("crc", "key", "cut", "coalesce", "replay", "slow")
+TWICE = ("coalesce", "replay")
+KEY_BYTES = (16, 24, 32)
 SEQUENCE_MAX = 9999
 ZONE_MAX = 9999
+SOURCE_MAX = (1 << 48) - 1
 TIMEOUT_S = 5.0
 REPLY_BYTES_MAX = 4106
+SILENT = {  # what the frame was made to be -> why nobody answers
+    "crc": "A wrong checksum is answered by silence: who sent it cannot be known, and a sound transmitter repeats.",
+    "key": "What a receiver cannot decrypt it may answer with silence.",
+    "cut": "A frame without its end is waited for, and dropped with its connection or datagram.",
+    "clock": "A receiver may refuse a stamp outside its window without a word.",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `tocsin send`."""
     add = parser.add_argument
     add("--to", default="127.0.0.1:10914", metavar="HOST:PORT", help="the receiver (%(default)s)")
-    add("--account", required=True, metavar="HEX", help="the transmitter's account, 3 to 16 hex digits")
-    add("--event", choices=tuple(EVENTS), default="fire", help="what it reports (%(default)s)")
-    add("--zone", type=int, default=1, metavar="N", help="where, 0 to 9999 (%(default)s)")
-    add("--code", metavar="DATA", help="raw data in place of --event and --zone, as NFA001")
+    add("--account", required=True, help="the transmitter's account: 3 to 16 hex digits; of gbt26875 a decimal number")
+    add("--event", choices=tuple(EVENTS), default="fire",
+        help="what it reports (%(default)s); of gbt26875 a status word, 0 for each restore")
+    add("--zone", type=int, default=1, metavar="N", help="where, 0 to 9999; of gbt26875 the component (%(default)s)")
+    add("--code", metavar="DATA", help="raw DC-09 data in place of --event and --zone, as NFA001")
     add("--text", metavar="TEXT", help="text that goes with the event")
-    add("--protocol", choices=("dc09",), default="dc09", help="(%(default)s)")
+    add("--protocol", choices=PROTOCOLS, default="dc09", help="(%(default)s)")
+    add("--system", type=int, default=1, metavar="N", help="type of the gbt26875 system, 0 to 255 (%(default)s)")
+    add("--key", metavar="KEY", help="encrypt (dc09): 32, 48 or 64 hex digits, or 16, 24 or 32 ASCII characters")
+    add("--key-file", type=Path, metavar="FILE", help="the same from a file, which no list of processes shows")
+    add("--misbehave", metavar="HOW",
+        help=f"be wrong on purpose: {', '.join(MISBEHAVIOUR)}, or the stamp off by clock=-2h (s, m, h, d)")
     add("--transport", choices=("udp", "tcp"), default="udp", help="(%(default)s)")
     add("--sequence", type=int, metavar="N", help="1 to 9999 (from the clock, so that two calls differ)")
     add("--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="how long to wait (%(default)s)")
 
 
-def build(args: argparse.Namespace, now_ns: int) -> bytes:
-    """Return the frame that the arguments ask for, stamped `now_ns`.
+def read_key(args: argparse.Namespace) -> bytes | None:
+    """Return the key that the arguments name, None for a frame in clear.
 
-    Raises  ValueError with a line that names the argument
+    Raises  ValueError with a line that names the argument, never the key; OSError
     """
-    if not ACCOUNT.fullmatch(args.account):
+    if args.key and args.key_file:
+        raise ValueError("--key and --key-file: one of them is allowed")
+    text = args.key_file.read_text(encoding="ascii").strip() if args.key_file else args.key
+    if not text:
+        return None
+    if re.fullmatch(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64}", text):
+        key = bytes.fromhex(text)  # 32 hex digits are also 32 characters: hex goes first
+    elif text.isascii():
+        key = text.encode()
+    else:
+        key = b""
+    if len(key) not in KEY_BYTES:
+        raise ValueError("--key: 32, 48 or 64 hex digits, or 16, 24 or 32 ASCII characters are allowed")
+    return key
+
+
+def clock_off_s(misbehave: str | None) -> int:
+    """Return by how many s the stamp is to be off."""
+    found = CLOCK.fullmatch(misbehave or "")
+    return int(found[1]) * UNITS_S[found[2]] if found else 0
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raises  ValueError with a line that names the argument"""
+    gbt = args.protocol == "gbt26875"
+    if gbt:
+        if not args.account.isascii() or not args.account.isdigit() or int(args.account) > SOURCE_MAX:
+            raise ValueError(f"--account {args.account!r}: a decimal number of 48 bits is wanted")
+        if args.code or args.key or args.key_file:
+            raise ValueError("--code and --key are for --protocol dc09")
+    elif not ACCOUNT.fullmatch(args.account):
         raise ValueError(f"--account {args.account!r}: 3 to 16 hex digits are allowed")
     if args.sequence is not None and not 1 <= args.sequence <= SEQUENCE_MAX:
         raise ValueError(f"--sequence {args.sequence}: 1 to {SEQUENCE_MAX} is allowed")
     if not 0 <= args.zone <= ZONE_MAX:
         raise ValueError(f"--zone {args.zone}: 0 to {ZONE_MAX} is allowed")
+    if not 0 <= args.system <= 255:
+        raise ValueError(f"--system {args.system}: 0 to 255 is allowed")
     if not args.timeout > 0:
         raise ValueError(f"--timeout {args.timeout}: more than 0 is allowed")
     text = args.text or ""
-    if "^" in text or any(mark in text + (args.code or "") for mark in "[]\r\n"):
-        raise ValueError("--text and --code: no brackets, line ends, and no ^ in the text")
-    account = args.account.upper()
-    sequence = args.sequence or now_ns // 1_000_000 % SEQUENCE_MAX + 1
-    stamp = time.strftime("_%H:%M:%S,%m-%d-%Y", time.gmtime(now_ns // 1_000_000_000))
-    code = args.code or (f"N{EVENTS[args.event]}{args.zone:03d}" if EVENTS[args.event] else None)
-    if code is None:
-        return frame(f'"NULL"{sequence:04d}L0#{account}[]{stamp}'.encode())
-    text = f"^{text}^" if text else ""
-    return frame(f'"SIA-DCS"{sequence:04d}L0#{account}[#{account}|{code}{text}]{stamp}'.encode())
+    if not gbt and ("^" in text or any(mark in text + (args.code or "") for mark in "[]|\r\n")):
+        raise ValueError("--text and --code: no brackets, bars, line ends, and no ^ in the text")
+    how = args.misbehave
+    if how is not None and how not in MISBEHAVIOUR and not CLOCK.fullmatch(how):
+        raise ValueError(f"--misbehave {how!r}: {', '.join(MISBEHAVIOUR)} or clock=-2h is allowed")
+    if how == "key" and not (args.key or args.key_file):
+        raise ValueError("--misbehave key: --key is wanted, from which it differs")
+    if how == "slow" and args.transport != "tcp":
+        raise ValueError("--misbehave slow: --transport tcp is wanted")
 
 
-def ask(host: str, port: int, transport: str, data: bytes, timeout_s: float) -> bytes:
-    """Send one frame and return the bytes that come back.
+def message(args: argparse.Namespace, now_ns: int, event: str, sequence: int) -> Message:
+    """Return what the arguments ask to say."""
+    key = read_key(args)
+    if key and args.misbehave == "key":
+        key = bytes(byte ^ 0xFF for byte in key)
+    return Message(
+        protocol=args.protocol, account=args.account.upper(), event=event, zone=args.zone, code=args.code,
+        text=args.text or "", sequence=sequence, now_ns=now_ns + clock_off_s(args.misbehave) * 1_000_000_000, key=key,
+        system=args.system,
+    )
 
-    Raises  OSError; TimeoutError when nothing came in time; ConnectionResetError when the receiver hung up
+
+def build(args: argparse.Namespace, now_ns: int) -> bytes:
+    """Return the good frame that the arguments ask for, stamped `now_ns` or as far off as they say.
+
+    Raises  ValueError with a line that names the argument; OSError for a key file that cannot be read
     """
-    if transport == "udp":
-        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as link:
-            link.settimeout(timeout_s)
-            link.connect(where)
-            link.send(data)
-            return link.recv(REPLY_BYTES_MAX)
-    with socket.create_connection((host, port), timeout_s) as link:
-        link.sendall(data)
-        return read_frame(link, timeout_s)
+    check(args)
+    return frames.build(message(args, now_ns, args.event, args.sequence or now_ns // 1_000_000 % SEQUENCE_MAX + 1))
 
 
-def read_frame(link: socket.socket, timeout_s: float) -> bytes:
-    """Read one frame from a connection; `timeout_s` is for all of it."""
-    end = monotonic_ns() + round(timeout_s * 1e9)
+def pieces(args: argparse.Namespace, now_ns: int) -> list[bytes]:
+    """Return what is written, piece by piece: more than one where the frame is to be repeated or slow.
+
+    Raises  as build
+    """
+    good = build(args, now_ns)
+    if args.misbehave == "crc":
+        return [spoil_checksum(good)]
+    if args.misbehave == "cut":
+        return [cut(good)]
+    if args.misbehave == "replay":
+        return [good, good]
+    if args.misbehave == "coalesce":
+        before = (args.sequence or now_ns // 1_000_000 % SEQUENCE_MAX + 1) % SEQUENCE_MAX + 1
+        args = argparse.Namespace(**{**vars(args), "code": None, "text": ""})
+        return [frames.build(message(args, now_ns, "heartbeat", before)) + good]
+    return [good[i:i + 1] for i in range(len(good))] if args.misbehave == "slow" else [good]
+
+
+def ask(args: argparse.Namespace, host: str, port: int, data: list[bytes], wanted: int) -> list[bytes]:
+    """Send the pieces and return the replies that come, at most `wanted`; fewer where time runs out.
+
+    Raises  OSError; ConnectionResetError when the receiver hung up before any
+    """
+    end = monotonic_ns() + round(args.timeout * 1e9)
+    kind = socket.SOCK_DGRAM if args.transport == "udp" else socket.SOCK_STREAM
+    family, kind, _, _, where = socket.getaddrinfo(host, port, type=kind)[0]
+    with socket.socket(family, kind) as link:
+        link.settimeout(args.timeout)
+        link.connect(where)
+        for piece in data:
+            link.sendall(piece)
+            if args.misbehave == "slow":
+                time.sleep(SLOW_PAUSE_S)
+        return read_replies(link, args, end, wanted)
+
+
+def read_replies(link: socket.socket, args: argparse.Namespace, end_ns: int, wanted: int) -> list[bytes]:
+    """Read replies until there are enough, or `end_ns`; a datagram that is none counts as one."""
+    reader = listener(args.protocol)
+    replies: list[bytes] = []
     got = b""
-    while frame_bytes(got) == 0 or not got:
-        link.settimeout(max(0.001, (end - monotonic_ns()) / 1e9))
-        part = link.recv(REPLY_BYTES_MAX)
+    while len(replies) < wanted:
+        left_s = (end_ns - monotonic_ns()) / 1e9
+        if left_s <= 0:
+            return replies
+        link.settimeout(left_s)
+        try:
+            part = link.recv(REPLY_BYTES_MAX)
+        except TimeoutError:
+            return replies
         if not part:
+            if replies:
+                return replies
             raise ConnectionResetError("the receiver closed the connection without a reply")
         got += part
-    size = frame_bytes(got)
-    return got[:size] if size > 1 else got
-
-
-def describe(reply: bytes) -> str | None:
-    """Return a reply in words, None when it is none."""
-    found = REPLY.search(reply)
-    if reply_of(reply)[0] == ReplyKind.REPLY_NONE or found is None:
-        return None
-    fields = {name: value.decode("latin-1") for name, value in found.groupdict().items() if value}
-    token = fields.pop("token")
-    rest = "  ".join(f"{name} {value}" for name, value in fields.items())
-    return f"{token}  {MEANINGS.get(token, '')}\n          {rest}"
+        while got and (size := reader.frame_bytes(got)):
+            size = size if size > 1 else len(got)
+            replies.append(got[:size])
+            got = got[size:]
+    return replies
 
 
 def why_silent(args: argparse.Namespace) -> str:
-    """Return what to look at when no reply came."""
+    """Return what to look at when no reply came, from what was sent."""
+    how = "clock" if clock_off_s(args.misbehave) else args.misbehave
+    guess = SILENT.get(how or "") or (
+        "Refused in silence are: a checksum or length that is wrong, a frame that no key opens, an account that is "
+        "unknown where unknown_accounts.policy is refuse, and any signal while the journal has no room.")
     return (
-        f"no reply from {args.to} by {args.transport} within {args.timeout:g} s. Check that `tocsin serve` runs and "
-        f"listens there (curl http://127.0.0.1:8914/readyz), that nothing between drops {args.transport.upper()}, "
-        "and /v1/rejected for the reason if the frame was refused in silence (unknown account, clock, disk full)."
+        f"no reply from {args.to} by {args.transport} within {args.timeout:g} s. {guess} Whether it came at all, and "
+        "the reason: curl http://127.0.0.1:8914/v1/rejected; its bytes explained: tocsin decode --explain. If it is "
+        "not there, check that `tocsin serve` runs and listens there (curl http://127.0.0.1:8914/readyz), and that "
+        f"nothing between drops {args.transport.upper()}."
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Send the frame and print what came; return 0 with a good reply, 1 without one, 2 for usage."""
     try:
-        data = build(args, wall_ns())
+        data = pieces(args, wall_ns())
+        key = read_key(args)
         host, port = address(args.to)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"tocsin send: {error}\n")
         return 2
-    sys.stdout.write(f"sent      {data.decode('latin-1').strip()}\n")
+    how = f"  ({args.misbehave})" if args.misbehave else ""
+    sys.stdout.write(f"sent      {shown(data[0] if args.misbehave == 'replay' else b''.join(data))}{how}\n")
+    wanted = 2 if args.misbehave in TWICE else 1
     began = monotonic_ns()
     try:
-        reply = ask(host, port, args.transport, data, args.timeout)
-    except TimeoutError:
-        sys.stderr.write(f"tocsin send: {why_silent(args)}\n")
-        return 1
+        replies = ask(args, host, port, data, wanted)
     except OSError as error:
         sys.stderr.write(f"tocsin send: {args.to} by {args.transport}: {error.strerror or error}. "
                          "Check that `tocsin serve` runs and listens there.\n")
         return 1
     took_ms = (monotonic_ns() - began) / 1e6
-    sys.stdout.write(f"received  {reply.decode('latin-1').strip()}\n")
-    words = describe(reply)
-    if words is None:
-        sys.stderr.write("tocsin send: that is no DC-09 reply; does another program listen there?\n")
+    if not replies:
+        sys.stderr.write(f"tocsin send: {why_silent(args)}\n")
         return 1
-    sys.stdout.write(f"reply     {words}\ntook      {took_ms:.2f} ms\n")
-    return 1 if words.startswith(("NAK", "DUH")) else 0
+    good = [tell(args, reply, key) for reply in replies]
+    sys.stdout.write(f"took      {took_ms:.2f} ms\n")
+    if len(replies) < wanted:
+        sys.stderr.write(f"tocsin send: {len(replies)} reply to {wanted} frames\n")
+    return 0 if all(good) and len(replies) == wanted else 1
+
+
+def tell(args: argparse.Namespace, reply: bytes, key: bytes | None) -> bool:
+    """Print one reply; return whether it is a good one."""
+    sys.stdout.write(f"received  {shown(reply)}\n")
+    answer = describe(reply, args.protocol, wall_ns(), key, clock_off_s(args.misbehave))
+    if answer is None:
+        name = "GB/T 26875.3" if args.protocol == "gbt26875" else "DC-09"
+        sys.stderr.write(f"tocsin send: that is no {name} reply; does another program listen there?\n")
+        return False
+    sys.stdout.write(f"reply     {answer.words}\n")
+    return answer.good

@@ -7,9 +7,9 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdlib cimport calloc, free
 from libc.string cimport memmove
 from loadgen.clock cimport monotonic_now
-from loadgen.dc09_client cimport CLIENT_FRAME_BYTES_MAX, frame_size
+from loadgen.dc09_client cimport CLIENT_FRAME_BYTES_MAX
 from loadgen.kernel cimport MSG_DONTWAIT, MSG_NOSIGNAL, recv, send
-from loadgen.transmitters cimport book_reply
+from loadgen.transmitters cimport book_reply, book_reply_size
 
 
 cdef uint8_t* tcp_space(Tcp* tcp, uint32_t connection) noexcept nogil:
@@ -79,7 +79,7 @@ cdef void parse(Tcp* tcp, Connection* c, Book* book, int64_t now) noexcept nogil
     """Take the whole frames out of a connection's read buffer and move the rest to its front."""
     cdef uint32_t at = 0, size
     while at < c.in_used:
-        size = frame_size(c.into + at, c.in_used - at)
+        size = book_reply_size(book, c.into + at, c.in_used - at)
         if size == 0:
             break
         if size == 1:

@@ -7,6 +7,7 @@
 # waits when its slot is needed again counts as unanswered; a signal keeps its slot until it is answered or given up.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from loadgen.client cimport Client, Speaker
 from loadgen.dc09_client cimport Stamp
 from loadgen.latency cimport Latency, Recorder, latency_record
 
@@ -69,6 +70,9 @@ cdef struct Counts:
     int64_t naks
 
 cdef struct Book:
+    const Client* client     # NULL: plain DC-09, the fast path
+    int64_t  second          # our clock's, since 1970 UTC: what a reply's time is held against
+    uint32_t number_first    # of the first signal: groups of one run share one row of numbers
     uint64_t account_first
     uint32_t digits          # of every account
     uint32_t count           # transmitters
@@ -103,9 +107,13 @@ cdef uint32_t book_retry_due(Book* book, int64_t now_ns) noexcept nogil
 # Write the same bytes of `signal` again; return their size.
 cdef uint32_t book_retry(Book* book, uint32_t signal, int64_t now_ns, uint8_t* out) noexcept nogil
 
+# Return the bytes of the reply that begins at data[0], 0 when more are needed, 1 when none can begin here.
+cdef uint32_t book_reply_size(const Book* book, const uint8_t* data, size_t size) noexcept nogil
+
 # Take one received frame.
 cdef void book_reply(Book* book, const uint8_t* data, size_t size, int64_t now_ns) noexcept nogil
 
 cdef class Transmitters:
     cdef Book book
+    cdef Speaker speaker
     cdef readonly Recorder heartbeat_latency, signal_latency

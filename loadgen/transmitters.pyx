@@ -5,8 +5,9 @@ heap of retransmissions (all signals at the same try wait equally long, so one q
 """
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
-from loadgen.dc09_client cimport (REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, SEQUENCE_MAX, Reply, read_reply,
-                                  stamp_set, write_heartbeat, write_signal)
+from loadgen.client cimport Speaker, Values, client_frame_size, client_read_reply, client_write
+from loadgen.dc09_client cimport (CLIENT_FRAME_BYTES_MAX, REPLY_DUH, REPLY_NAK, REPLY_NONE, SEQUENCE_MAX, Reply,
+                                  frame_size, read_reply, stamp_set, write_heartbeat, write_signal)
 
 cdef int64_t[5] RETRY_NS = [1000000000, 2000000000, 4000000000, 4000000000, 4000000000]
 RETRY_SECONDS = (1, 2, 4, 4, 4)  # the last one: how long the fifth try waits before the signal is given up
@@ -34,6 +35,19 @@ cdef Slot* take(Book* book, uint32_t transmitter) noexcept nogil:
     return NULL
 
 
+cdef uint32_t speak(Book* book, uint32_t transmitter, uint32_t sequence, const Signal* signal, uint32_t number,
+                    const Stamp* stamp, uint8_t* out) noexcept nogil:
+    """Write a frame of a group that does not speak plain DC-09: a heartbeat where `signal` is NULL."""
+    cdef Values values
+    values.account = book.account_first + transmitter
+    values.transmitter = transmitter
+    values.sequence = sequence
+    values.number = number
+    values.zone = 0 if signal == NULL else signal.zone
+    return client_write(book.client, &book.client.heartbeat if signal == NULL else &book.client.signal, &values, stamp,
+                        out)
+
+
 cdef uint32_t book_heartbeat(Book* book, uint32_t transmitter, int64_t due_ns, const Stamp* stamp,
                              uint8_t* out) noexcept nogil:
     cdef Slot* slot = take(book, transmitter)
@@ -42,6 +56,8 @@ cdef uint32_t book_heartbeat(Book* book, uint32_t transmitter, int64_t due_ns, c
     slot.due_ns = due_ns
     slot.signal = NO_SIGNAL
     book.counts.heartbeats += 1
+    if book.client != NULL:
+        return speak(book, transmitter, slot.sequence, NULL, 0, stamp, out)
     return write_heartbeat(out, book.account_first + transmitter, book.digits, slot.sequence, stamp)
 
 
@@ -60,8 +76,10 @@ cdef void enqueue(Book* book, uint32_t index, int64_t now_ns) noexcept nogil:
 
 cdef uint32_t write(Book* book, uint32_t index, const Stamp* stamp, uint8_t* out) noexcept nogil:
     cdef Signal* signal = &book.signals[index]
+    if book.client != NULL:
+        return speak(book, signal.transmitter, signal.sequence, signal, book.number_first + index, stamp, out)
     return write_signal(out, book.account_first + signal.transmitter, book.digits, signal.sequence, stamp,
-                        book.run, book.run_size, index, signal.zone)
+                        book.run, book.run_size, book.number_first + index, signal.zone)
 
 
 cdef uint32_t book_signal(Book* book, uint32_t transmitter, int64_t due_ns, int64_t now_ns, const Stamp* stamp,
@@ -139,10 +157,17 @@ cdef void settle(Book* book, Slot* slot, int64_t now_ns) noexcept nogil:
     latency_record(book.signal_latency, now_ns - slot.due_ns)
 
 
+cdef uint32_t book_reply_size(const Book* book, const uint8_t* data, size_t size) noexcept nogil:
+    return frame_size(data, size) if book.client == NULL else client_frame_size(book.client, data, size)
+
+
 cdef void book_reply(Book* book, const uint8_t* data, size_t size, int64_t now_ns) noexcept nogil:
     cdef Reply reply
     cdef Slot* slot
-    read_reply(data, size, &reply)
+    if book.client == NULL:
+        read_reply(data, size, &reply)
+    else:
+        client_read_reply(book.client, data, size, book.second, &reply)
     if reply.kind == REPLY_NONE:
         book.counts.unreadable += 1
         return
@@ -174,13 +199,19 @@ def slots_each(transmitters, rate):
 
 cdef class Transmitters:
     def __cinit__(self, uint64_t account_first, uint32_t digits, uint32_t count, uint32_t slots, uint32_t signals_max,
-                  bytes run not None):
+                  bytes run not None, *, Speaker speaker=None, uint32_t number_first=0):
         if not (1 <= len(run) <= RUN_BYTES_MAX and 4 <= digits <= 15 and count and slots and not slots & (slots - 1)):
             raise ValueError("transmitters: run of 1 to 32 bytes, accounts of 4 to 15 digits, slots a power of two")
         cdef Book* book = &self.book
         book.account_first = account_first
         book.digits = digits
         book.count = count
+        book.number_first = number_first
+        if speaker is not None:
+            if speaker.client.account_first != account_first or speaker.client.count != count:
+                raise ValueError("transmitters: the speaker is another group's")
+            self.speaker = speaker
+            book.client = &self.speaker.client
         book.slots_each = slots
         book.signals_max = signals_max
         book.run_size = len(run)
@@ -203,7 +234,7 @@ cdef class Transmitters:
         free(self.book.signals)
 
     def heartbeat(self, uint32_t transmitter, int64_t due_ns, int64_t second):
-        cdef uint8_t out[256]
+        cdef uint8_t out[CLIENT_FRAME_BYTES_MAX]
         cdef Stamp stamp
         assert transmitter < self.book.count
         stamp.second = ~second
@@ -211,7 +242,7 @@ cdef class Transmitters:
         return out[:book_heartbeat(&self.book, transmitter, due_ns, &stamp, out)]
 
     def signal(self, uint32_t transmitter, int64_t due_ns, int64_t now_ns, int64_t second):
-        cdef uint8_t out[256]
+        cdef uint8_t out[CLIENT_FRAME_BYTES_MAX]
         cdef Stamp stamp
         assert transmitter < self.book.count
         stamp.second = ~second
@@ -219,11 +250,12 @@ cdef class Transmitters:
         return out[:book_signal(&self.book, transmitter, due_ns, now_ns, &stamp, out)]
 
     def retry(self, int64_t now_ns):
-        cdef uint8_t out[256]
+        cdef uint8_t out[CLIENT_FRAME_BYTES_MAX]
         cdef uint32_t signal = book_retry_due(&self.book, now_ns)
         return b"" if signal == NO_SIGNAL else out[:book_retry(&self.book, signal, now_ns, out)]
 
-    def reply(self, bytes data not None, int64_t now_ns):
+    def reply(self, bytes data not None, int64_t now_ns, int64_t second=0):
+        self.book.second = second
         book_reply(&self.book, data, len(data), now_ns)
 
     def counts(self):

@@ -54,7 +54,10 @@ class Runner:
         signals = 0 if plan.window else count_signals(plan.seed, plan.alarms, plan.frames)
         slots = WINDOW_SLOTS if plan.window else slots_each(plan.transmitters, plan.rate)
         run = plan.run.encode("ascii")
-        self.transmitters = Transmitters(plan.account_first, plan.digits, plan.transmitters, slots, signals, run)
+        self.transmitters = Transmitters(
+            plan.account_first, plan.digits, plan.transmitters, slots, signals, run, speaker=plan.speaker(),
+            number_first=plan.number_first,
+        )
         fds = [link.fileno() for link in links]
         self.network: UdpSockets | TcpConnections = TcpConnections(fds) if plan.transport == "tcp" else UdpSockets(fds)
         self.fleet = Fleet(
