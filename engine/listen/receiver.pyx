@@ -11,7 +11,7 @@ from codec.batch cimport NO_PATH, batch_text
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
 from codec.limits cimport FRAME_BYTES_MAX
-from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
+from codec.status cimport BAD_CRYPTO, BATCH_FULL, NEED_DATA, OK
 from codec.words cimport (FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY,
                           PROTOCOL_COUNT)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
@@ -201,8 +201,8 @@ cdef class Receiver:
                 self.counters.shed[<int>SHED_SIGNAL] += 1
             else:
                 self.refuse(frame.start, frame.size, frame, arrival, status, taken)
-                if status == BAD_TIME:
-                    self.answer(frame, profile, arrival, taken)  # it learns our time and comes again
+                if frame.answer == ANSWER_REFUSE:  # a stamp outside the window, data that the protocol does not have
+                    self.answer(frame, profile, arrival, taken)
                     self.refused.note_answer(taken.reply, taken.reply_size)
             return
         if self.intake.rows.count == mark.row:
