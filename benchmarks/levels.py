@@ -6,7 +6,7 @@ levels.quiet       a component's status (type 2, one object with its text) that 
 levels.unchanged   a component's status that says fire, as before: its word is remembered and compared
 levels.memory      frames of 22 components, all on fire: bytes a component, memory of recent frames included, and
                    how long a snapshot of them holds the loop; a fresh process
-Target             quiet at most 4 times null, unchanged at most 5
+Target             quiet at most 4 times null, unchanged at most 6
 """
 import json
 import struct
@@ -21,7 +21,7 @@ from benchmarks.frames import heartbeats
 from benchmarks.harness import ROOT, Refused, Result, Size, digest, in_turn, memory_bytes, need, ratio
 
 NOW_NS = 1_767_225_600_000_000_000
-TIMES_MAX = {"quiet": 4.0, "unchanged": 5.0}     # what a status may cost, in heartbeats
+TIMES_MAX = {"quiet": 4.0, "unchanged": 6.0}     # what a status may cost, in heartbeats
 FIRE, QUIET = 0x0002, 0x0000
 OBJECTS_PER_FRAME = 22           # the most that the standard allows
 FRAMES_PER_APPEND = 700          # their rows fit into one batch

@@ -77,6 +77,7 @@ def test_no_count_and_no_length_is_too_strange(data_type: int) -> None:
     (b"\7\1" + COMPONENT + TEXT, "1/5/40-39000d00", [("info", "configuration 3号楼")]),
     (b"\x15\1" + b"\x08" + TAG, "transmitter", [("mains_fault", "status 0x08")]),
     (b"\x18\1" + b"\4\2" + TAG, "transmitter/operation", [("manual_call_point", "operation 0x04 operator 2")]),
+    (b"\x18\1" + b"\x20\1" + TAG, "transmitter/operation", [("log", "operation 0x20 operator 1")]),  # duty check
     (b"\x19\1" + b"\3\x09", "transmitter", [("info", "version 3.9")]),
     (b"\x1a\1" + b"\7" + TEXT[:7], "transmitter", [("info", "configuration 3号楼")]),
     (b"\x16\1\1\2\3", "", [("unknown", "type 22 count 1 unread 010203")]),
