@@ -10,7 +10,7 @@ from engine.heartbeats import HeartbeatLog
 from engine.listen.enrolment import Enrolment
 from engine.listen.refused import RefusedFrames
 
-ROWS, ARENA_BYTES, FRAMES_REMEMBERED = 16384, 1 << 24, 1 << 20
+ROWS, ARENA_BYTES, FRAMES_REMEMBERED, WORDS_REMEMBERED = 16384, 1 << 24, 1 << 20, 1 << 20
 WINDOW_NS, SUPERVISION_MS = 600_000_000_000, 3_600_000
 
 
@@ -22,7 +22,7 @@ cdef class Listening:
 
     def __init__(self, uint32_t paths):
         self.paths = PathTable(max(paths, 1000), bytes(16))
-        self.admit = Admit(ROWS, ARENA_BYTES, FRAMES_REMEMBERED, WINDOW_NS, bytes(16))
+        self.admit = Admit(ROWS, ARENA_BYTES, FRAMES_REMEMBERED, WINDOW_NS, bytes(16), WORDS_REMEMBERED)
         enrolment = Enrolment(self.paths, "enrol", 1e9, max(paths, 1000), SUPERVISION_MS, [])
         self.receiver = Receiver(self.paths, enrolment, self.admit, RefusedFrames(), HeartbeatLog(0))
         self.listener = enrolment.listen_on("default", "")
@@ -36,6 +36,13 @@ cdef class Listening:
         cdef Batch rows = Batch.view(self.admit.batch.encode())
         self.admit.release(self.admit.take())
         self.paths.apply(rows, False)
+
+    @property
+    def rows_in(self):
+        return len(self.admit)
+
+    def save(self):
+        return self.admit.save()
 
     def take(self, bytes data not None, int64_t received_ns):
         cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(data)

@@ -42,6 +42,8 @@ cdef enum DataType:
     TYPE_VERSION = 25
     TYPE_CONFIGURATION = 26
     TYPE_TIME = 28
+    TYPE_VENDOR_RESTORE_FIRST = 134
+    TYPE_VENDOR_RESTORE_LAST = 136
     TYPE_VENDOR_HEARTBEAT = 190
 
 cdef enum TagForm:           # Frame.form: how the sender writes times

@@ -12,10 +12,14 @@
     24  transmitter operation  flags operator                                               yes   one for each flag
     25  transmitter version    major minor                                                  no    info
     26  transmitter config.    size text(size)                                              no    info
+    134..136  one vendor's (Fubei) restores, in a form that nobody has told us: unread, and of condition reset, so that
+           who remembers the words before does not trust them any more
     8, 28  a time: never here, such a frame is a heartbeat; with another length it is unread, as any other type
 
 Point     sysType/sysAddr, sysType/sysAddr/compType-compAddr with the address as 8 hex digits in the order sent (each
-          vendor divides it otherwise), or nothing for the transmitter itself.
+          vendor divides it otherwise), or "transmitter" for the transmitter itself; behind it "/operation" where people
+          did something. Never nothing: a restore without a point would end the fires of all components, and one with
+          the point of a status word that word's.
 Flags     manual alarm (bit 2) is fire, raised; alarm over (bit 3) clears it; the others are edges of info and test.
 
 Accepted beyond the standard, because devices send it:
@@ -36,13 +40,14 @@ from codec.gb18030 cimport gb18030_text
 from codec.gbt26875 cimport (COMMAND_ANSWER, COMMAND_SEND, FORM_BCD, GBT_SERIAL_AT, TYPE_COMPONENT_ANALOG,
                              TYPE_COMPONENT_CONFIGURATION, TYPE_COMPONENT_STATUS, TYPE_CONFIGURATION, TYPE_OPERATION,
                              TYPE_STATUS, TYPE_SYSTEM_CONFIGURATION, TYPE_SYSTEM_OPERATION, TYPE_SYSTEM_STATUS,
-                             TYPE_SYSTEM_VERSION, TYPE_VERSION)
+                             TYPE_SYSTEM_VERSION, TYPE_VENDOR_RESTORE_FIRST, TYPE_VENDOR_RESTORE_LAST,
+                             TYPE_VERSION)
 from codec.gbt26875_levels cimport level_gist, level_pack, operation_meaning
 from codec.gbt26875_time cimport TAG_BYTES, tag_bcd, tag_binary
 from codec.limits cimport FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX
 from codec.status cimport BAD_FIELD, BATCH_FULL, OK, Status
-from codec.words cimport (CLASS_INFO, CONDITION_INFO, CONDITION_UNKNOWN, FLAG_CUT, FLAG_UNKNOWN_CODE, ROW_LEVEL,
-                          ROW_SIGNAL, STATE_INFO)
+from codec.words cimport (CLASS_INFO, CONDITION_INFO, CONDITION_RESET, CONDITION_UNKNOWN, FLAG_CUT,
+                          FLAG_UNKNOWN_CODE, ROW_LEVEL, ROW_SIGNAL, STATE_INFO)
 
 cdef enum:
     ADDRESSED_BYTES = 2          # sysType sysAddr
@@ -85,10 +90,14 @@ QUANTITIES[:] = [
 
 # ---- texts -----------------------------------------------------------------------------------------------------
 
-cdef inline void say(Line* line, const char* text) noexcept nogil:
+cdef inline uint32_t put_text(uint8_t* out, const char* text) noexcept nogil:
     cdef uint32_t size = <uint32_t>strlen(text)
-    memcpy(line.bytes + line.size, text, size)
-    line.size += size
+    memcpy(out, text, size)
+    return size
+
+
+cdef inline void say(Line* line, const char* text) noexcept nogil:
+    line.size += put_text(line.bytes + line.size, text)
 
 
 cdef inline uint32_t put_decimal(uint8_t* out, uint32_t value) noexcept nogil:
@@ -135,6 +144,8 @@ cdef inline void name_point(Reader* reader, const uint8_t* object, uint32_t size
     """Set the point from the first bytes of an object: none, ADDRESSED_BYTES or COMPONENT_BYTES of them."""
     cdef uint8_t* out = reader.point
     cdef uint32_t at = 0
+    if size == 0:
+        at = put_text(out, b"transmitter")
     if size >= ADDRESSED_BYTES:
         at = put_decimal(out, object[0])
         out[at] = 0x2F
@@ -220,11 +231,17 @@ cdef Status push_level(Reader* reader, uint32_t data_type, uint32_t subject, uin
     return push(reader, level_gist(reader.row.level))
 
 
+cdef inline bint is_vendor_restore(const Frame* frame) noexcept nogil:
+    return ((frame.token == COMMAND_SEND or frame.token == COMMAND_ANSWER)
+            and TYPE_VENDOR_RESTORE_FIRST <= frame.start[frame.data.at] <= TYPE_VENDOR_RESTORE_LAST)
+
+
 cdef Status push_unread(Reader* reader, const uint8_t* bytes, uint32_t size) noexcept nogil:
     """Add a row for bytes that we cannot read: command and type, then as many of them as fit, in hex."""
     cdef const Frame* frame = reader.frame
     cdef uint32_t shown
     prepare(reader, bytes, 0, frame.stamp_ns)
+    reader.point_size = 0
     if frame.token != COMMAND_SEND and frame.token != COMMAND_ANSWER:
         say(&reader.line, b"command ")
         say_number(&reader.line, frame.token)
@@ -237,7 +254,7 @@ cdef Status push_unread(Reader* reader, const uint8_t* bytes, uint32_t size) noe
     shown = min(size, (NATIVE_BYTES_MAX - reader.line.size) // 2)
     say_hex(&reader.line, bytes, shown)
     reader.row.flags |= FLAG_UNKNOWN_CODE | (FLAG_CUT if shown < size else 0)
-    return push_info(reader, CONDITION_UNKNOWN)
+    return push_info(reader, CONDITION_RESET if is_vendor_restore(frame) else CONDITION_UNKNOWN)
 
 
 # ---- objects ---------------------------------------------------------------------------------------------------
@@ -273,6 +290,7 @@ cdef Status push_operation(Reader* reader, uint32_t data_type, uint32_t flags, u
     cdef uint32_t bit
     cdef Meaning meaning
     cdef Status status
+    reader.point_size += put_text(reader.point + reader.point_size, b"/operation")
     say(&reader.line, b"operation 0x")
     say_hex(&reader.line, &byte, 1)
     say(&reader.line, b" operator ")

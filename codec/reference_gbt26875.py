@@ -16,6 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHINA = timezone(timedelta(hours=8))
 COMMANDS = {1: "control", 2: "send", 3: "confirm", 4: "request", 5: "answer", 6: "deny"}
 SEND, ANSWER = 2, 5
+VENDOR_RESTORES = (134, 135, 136)
 # type: bytes of an object, bytes that hold its value, whether a time tag follows, bytes that make its point
 SHAPES = {1: (4, 4, True, 2), 2: (40, 9, True, 7), 3: (10, 10, True, 7), 4: (4, 4, True, 2), 5: (4, 4, False, 2),
           7: (38, 8, False, 7), 21: (1, 1, True, 0), 24: (2, 2, True, 0), 25: (2, 2, False, 0)}
@@ -132,7 +133,7 @@ def text(field: bytes, room: int) -> tuple[str, list[str]]:
 # ---- objects ---------------------------------------------------------------------------------------------------
 
 def point(head: bytes) -> str:
-    parts = [str(byte) for byte in head[:2]]
+    parts = [str(byte) for byte in head[:2]] or ["transmitter"]
     if len(head) == 7:
         parts.append(f"{head[2]}-{head[3:].hex()}")
     return "/".join(parts)
@@ -184,7 +185,7 @@ def read_object(data_type: int, body: bytes) -> Fields:
     if data_type in (4, 24):
         native = f"operation 0x{rest[0]:02x} operator {rest[1]}"
         found = list(bits(data_type, 0, rest[0], range(8))) or [(UNKNOWN, [])]
-        return {"signals": [signal(where, native, meaning, flags) for meaning, flags in found]}
+        return {"signals": [signal(f"{where}/operation", native, meaning, flags) for meaning, flags in found]}
     if data_type == 7:
         return {"signals": [configuration(where, rest, [])]}
     return {"signals": [signal(where, f"version {rest[0]}.{rest[1]}", INFO, [])]}
@@ -195,10 +196,10 @@ def configuration(where: str, field: bytes, flags: list[str]) -> Fields:
     return signal(where, "configuration" + " " * bool(words) + words, INFO, flags + more)
 
 
-def unread(prefix: str, rest: bytes) -> Fields:
+def unread(prefix: str, rest: bytes, meaning: tuple[str, str, str] = UNKNOWN) -> Fields:
     shown_bytes = (512 - len(prefix)) // 2
     flags = ["unknown_code"] + ["cut"] * (len(rest) > shown_bytes)
-    return {"signals": [signal("", prefix + rest[:shown_bytes].hex(), UNKNOWN, flags)]}
+    return {"signals": [signal("", prefix + rest[:shown_bytes].hex(), meaning, flags)]}
 
 
 def steps(data_type: int, size: int, count: int) -> tuple[int, int]:
@@ -235,7 +236,7 @@ def objects(data_type: int, count: int, rest: bytes) -> Iterator[tuple[Fields, b
             yield read_object(data_type, rest[:whole]), b""
             return
     if rest:
-        yield unread(prefix, rest), b""
+        yield unread(prefix, rest, ("info", "reset", "info") if data_type in VENDOR_RESTORES else UNKNOWN), b""
 
 
 # ---- all together ----------------------------------------------------------------------------------------------

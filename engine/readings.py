@@ -56,6 +56,8 @@ def bind_listen(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_peer_changes_total", lambda: engine.paths.peer_changes)
     metrics.bind("tocsin_socket_drops_total", lambda: sum(udp.kernel_drops() for udp in engine.udp))
     metrics.bind("tocsin_duplicates_total", lambda: admit.duplicates)
+    metrics.bind("tocsin_admit_levels", lambda: len(admit.levels))
+    metrics.bind("tocsin_admit_levels_unremembered_total", lambda: admit.levels.unremembered)
     metrics.bind("tocsin_admit_entries", lambda: admit.entries_in)
     metrics.bind("tocsin_levels", lambda: len(admit.levels))
     metrics.bind("tocsin_levels_unremembered_total", lambda: admit.levels.unremembered)

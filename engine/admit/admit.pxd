@@ -8,7 +8,8 @@
 # restore, alarm has sent three signals. Frames without a stamp have no "same stamp".
 #
 # Rows of kind level are compared with the last word of their component (levels.pxd) and become a signal for each
-# changed bit. A frame with such rows is known by its stamp alone: what else came from its points, the words tell.
+# changed bit. A frame with such rows that says something new is known by its stamp alone: what else came from its
+# points, the words tell.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from engine.admit.levels cimport Levels
@@ -42,9 +43,11 @@ cdef class Admit(Intake):
     cdef Entry* entry_of(self, uint32_t row, uint32_t ordinal) noexcept nogil
     cdef bint is_known(self, Mark mark, uint64_t* ticket) noexcept nogil
     cdef bint is_known_by_stamp(self, Mark mark, uint64_t* ticket) noexcept nogil
-    cdef int sift(self, Mark mark, uint64_t* ticket) noexcept nogil
+    cdef bint says_nothing_new(self, Mark mark, uint64_t* ticket) noexcept nogil
+    cdef int sift(self, Mark mark) noexcept nogil
     cdef uint64_t known_ticket(self, uint32_t row, uint32_t ordinal, bint* known) noexcept nogil
     cdef void supersede(self, Index* index, uint64_t hash, bint is_point) noexcept nogil
     cdef void enter(self, const Entry* entry) noexcept nogil
     cdef void remember(self, uint32_t row, uint32_t ordinal, uint64_t ticket) noexcept nogil
+    cdef void replay_resets(self, uint32_t first) noexcept nogil
     cdef void forget(self, uint64_t number) noexcept nogil

@@ -6,11 +6,12 @@ minutes that collide under a key nobody outside knows, one chance in 2^64 for ea
 import struct
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcmp
+from libc.stdint cimport uint8_t
+from libc.string cimport memcmp, memcpy
 
 from codec.batch cimport (NO_PATH, TIME_NONE, Batch, Columns, Row, batch_has_room, batch_move, batch_push,
                           batch_row)
-from codec.words cimport ROW_LEVEL, ROW_SIGNAL
+from codec.words cimport CONDITION_RESET, PROTOCOL_GBT26875, ROW_LEVEL, ROW_SIGNAL, STATE_CLEARED
 from engine.index cimport (INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put,
                            index_remove)
 from engine.intake cimport (OFFER_KNOWN, OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, Mark,
@@ -18,7 +19,10 @@ from engine.intake cimport (OFFER_KNOWN, OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING
 from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash
 
-ADMIT_VERSION = 3
+ADMIT_VERSION = 4
+
+cdef enum:
+    HEADER_BYTES = 24                # of what `save` returns
 
 
 cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept nogil:
@@ -28,10 +32,16 @@ cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept
             and memcmp(c.arena + c.identity[first].at, c.arena + c.identity[second].at, c.identity[first].size) == 0)
 
 
+cdef inline bint is_reset(const Columns* c, uint32_t row) noexcept nogil:
+    """Tell whether a row says that a panel was reset whose components we remember."""
+    return (c.condition[row] == CONDITION_RESET and c.protocol[row] == PROTOCOL_GBT26875
+            and c.kind[row] == ROW_SIGNAL and c.state[row] != STATE_CLEARED)
+
+
 cdef class Admit(Intake):
     def __cinit__(self, uint32_t rows_max, uint32_t arena_max, uint32_t entries_max, int64_t window_ns,
                   bytes hash_key not None, uint32_t levels_max=65536):
-        self.levels = Levels(levels_max, 2 * rows_max, hash_key)
+        self.levels = Levels(levels_max, 4 * rows_max, hash_key)
         self.entries_max = entries_max
         self.window_ns = window_ns
         self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
@@ -124,10 +134,20 @@ cdef class Admit(Intake):
                 return True
         return False
 
-    cdef int sift(self, Mark mark, uint64_t* ticket) noexcept nogil:
+    cdef bint says_nothing_new(self, Mark mark, uint64_t* ticket) noexcept nogil:
+        """Tell whether a frame has status words alone, and each is the last one; raise `ticket` to what those wait for.
+
+        The usual case: a periodic status. It costs one look for each word.
+        """
+        cdef uint32_t row
+        for row in range(mark.row, self.rows.count):
+            if self.rows.kind[row] != ROW_LEVEL or not self.levels.says_nothing_new(self.rows, row, ticket):
+                return False
+        return True
+
+    cdef int sift(self, Mark mark) noexcept nogil:
         """Make signals of the status words of a frame; those in which nothing is new go.
 
-        ticket   raised to what the reply waits for where a word is the last one and not durable yet
         Returns  how many rows stay; -1: no room
         """
         cdef Columns* c = self.rows
@@ -140,7 +160,7 @@ cdef class Admit(Intake):
             one = batch_row(c, row)
             batch_push(c, &one)
             if one.kind == ROW_LEVEL:
-                signals = self.levels.sift(c, c.count - 1, ticket)
+                signals = self.levels.sift(c, c.count - 1)
                 if signals < 0:
                     return -1
                 if signals == 0:
@@ -207,6 +227,12 @@ cdef class Admit(Intake):
         cdef int kept = 1
         for row in range(mark.row, c.count):
             levels |= c.kind[row] == ROW_LEVEL
+        if levels and self.says_nothing_new(mark, &latest):
+            self.withdraw(mark)
+            offered.ticket = latest if latest > self.durable else TICKET_DURABLE
+            offered.outcome = OFFER_NOTHING
+            return offered
+        latest = TICKET_DURABLE
         if self.is_known_by_stamp(mark, &latest) if levels else self.is_known(mark, &latest):
             self.withdraw(mark)
             self.duplicates += 1
@@ -214,12 +240,7 @@ cdef class Admit(Intake):
             offered.outcome = OFFER_KNOWN
             return offered
         if levels:
-            kept = self.sift(mark, &latest)
-            if kept == 0:
-                self.withdraw(mark)
-                offered.ticket = latest if latest > self.durable else TICKET_DURABLE
-                offered.outcome = OFFER_NOTHING
-                return offered
+            kept = self.sift(mark)
         if kept < 0 or not self.has_room(self.urgency_since(mark)):
             self.levels.take_back(since)
             self.withdraw(mark)
@@ -227,6 +248,9 @@ cdef class Admit(Intake):
             offered.outcome = OFFER_NO_ROOM
             return offered
         self.offered += c.count - mark.row
+        for row in range(mark.row, c.count):
+            if is_reset(c, row):
+                self.levels.reset(c, row, since)
         self.levels.seal(since, self.offered)
         for row in range(mark.row, c.count):
             if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
@@ -253,6 +277,16 @@ cdef class Admit(Intake):
         self.levels.fail()
         self.durable = ticket
 
+    cdef void replay_resets(self, uint32_t first) noexcept nogil:
+        """Count the resets of the journalled frame that begins at row `first`, before its words."""
+        cdef Columns* c = self.rows
+        cdef uint32_t row
+        for row in range(first, c.count):
+            if row > first and not same_frame(c, row - 1, row):
+                break
+            if is_reset(c, row):
+                self.levels.replay_reset(c, row)
+
     def apply(self, Batch batch not None):
         """Remember the frames of a journalled batch, after a restart."""
         cdef Columns* own = self.rows
@@ -263,38 +297,45 @@ cdef class Admit(Intake):
             if c.kind[row] == ROW_SIGNAL and c.identity[row].size:
                 ordinal = ordinal + 1 if row and same_frame(c, row - 1, row) else 1
                 self.remember(row, ordinal, TICKET_DURABLE)
+                if ordinal == 1:
+                    self.replay_resets(row)
                 if c.level[row]:
                     self.levels.replay(c, row)
         self.rows = own
 
     def save(self):
         """Return every durable entry as bytes, with the key of its hashes; then the status words."""
-        cdef uint64_t number
+        cdef uint64_t number, count = 0
         cdef Entry* entry
-        cdef bytes out = PyBytes_FromStringAndSize(NULL, (self.head - self.tail) * sizeof(Entry))
-        cdef Entry* target = <Entry*>PyBytes_AS_STRING(out)
-        cdef uint64_t count = 0
+        cdef Entry* target
+        for number in range(self.tail, self.head):
+            count += self.entries[number % self.entries_max].ticket <= self.durable
+        cdef bytes header = struct.pack("<IIQQ", ADMIT_VERSION, count, self.hash_key.first, self.hash_key.second)
+        cdef size_t size = HEADER_BYTES + count * sizeof(Entry) + self.levels.saved_bytes()
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
+        memcpy(PyBytes_AS_STRING(out), PyBytes_AS_STRING(header), HEADER_BYTES)
+        target = <Entry*>(PyBytes_AS_STRING(out) + HEADER_BYTES)
         for number in range(self.tail, self.head):
             entry = &self.entries[number % self.entries_max]
             if entry.ticket <= self.durable:
-                target[count] = entry[0]
-                target[count].ticket = TICKET_DURABLE
-                count += 1
-        header = struct.pack("<IIQQ", ADMIT_VERSION, count, self.hash_key.first, self.hash_key.second)
-        return header + out[:count * sizeof(Entry)] + self.levels.save()
+                target[0] = entry[0]
+                target.ticket = TICKET_DURABLE
+                target += 1
+        self.levels.save_to(<uint8_t*>target)
+        return out
 
     def load(self, bytes saved not None):
         """Fill an empty memory from what `save` gave; raises ValueError when it is no such thing."""
         if self.head != self.tail:
             raise ValueError("admit already remembers frames")
-        if len(saved) < 24:
+        if len(saved) < HEADER_BYTES:
             raise ValueError("admit memory of the wrong version or length")
         version, count, first, second = struct.unpack_from("<IIQQ", saved)
-        size = 24 + count * sizeof(Entry)
+        size = HEADER_BYTES + count * sizeof(Entry)
         if version != ADMIT_VERSION or len(saved) < size:
             raise ValueError("admit memory of the wrong version or length")
         self.levels.load(saved[size:])
-        cdef const Entry* source = <const Entry*>(<const char*>PyBytes_AS_STRING(saved) + 24)
+        cdef const Entry* source = <const Entry*>(<const char*>PyBytes_AS_STRING(saved) + HEADER_BYTES)
         cdef uint64_t number, entries = count
         self.hash_key.first, self.hash_key.second = first, second
         for number in range(entries):

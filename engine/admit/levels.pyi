@@ -1,7 +1,7 @@
 class Levels:
     """The last status word of each component that is not quiet.
 
-    entries_max  components;  changes_max  words that may wait for their append;  hash_key  16 random bytes
+    entries_max  components;  changes_max  words and resets that may wait for their append;  hash_key  16 random bytes
     """
 
     unremembered: int
@@ -12,6 +12,9 @@ class Levels:
     def save(self) -> bytes:
         """Return every durable word that is not quiet, with the key of the hashes."""
     def load(self, saved: bytes) -> None:
-        """Fill an empty memory from what `save` gave. Raises ValueError when it is no such thing, or does not fit."""
+        """Fill an empty memory from what `save` gave; what finds no room is forgotten and counted.
+
+        Raises  ValueError when it is no such thing
+        """
     def check(self) -> None:
         """Raise AssertionError unless every entry is found by its key and what waits is in order."""

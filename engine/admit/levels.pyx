@@ -2,7 +2,8 @@
 
 Rejected: the hash alone as the key (a collision would take one detector's word for another's, and a fire could go
 unreported), and an entry for every component that ever reported (quiet ones are by far the most, and a quiet component
-needs no memory: no word is the same as the word 0).
+needs no memory: no word is the same as the word 0), and to forget all words of a path at its reset (a list of each
+path's entries, or a pass over all of them, which whoever sends resets could make us do for ever).
 """
 import struct
 
@@ -17,12 +18,29 @@ from engine.intake cimport TICKET_DURABLE
 from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash
 
-LEVELS_VERSION = 1
+cdef enum:
+    LEVELS_VERSION = 2
+
+cdef packed struct SavedHead:
+    uint32_t version
+    uint32_t count
+    HashKey  hash_key
+
+cdef packed struct SavedLevel:       # its key follows
+    uint32_t path
+    uint16_t word
+    uint16_t resets
+    uint8_t  key_size
+
+
+cdef inline uint16_t next_reset(uint16_t resets) noexcept nogil:
+    """Never 0, which an entry has that no reset was ever reported for."""
+    return resets + 1 if resets != 0xFFFF else 1
 
 
 cdef class Levels:
     def __cinit__(self, uint32_t entries_max, uint32_t changes_max, bytes hash_key not None):
-        """changes_max: words that may wait for their append, never more than rows that wait."""
+        """changes_max: words and resets that may wait for their append; a row brings one of each at most."""
         assert sizeof(Level) == LEVEL_BYTES_MAX
         self.entries_max = entries_max
         self.changes_max = changes_max
@@ -30,25 +48,31 @@ cdef class Levels:
         self.entries = <Level*>memory_reserve(<size_t>entries_max * sizeof(Level))
         self.free = <uint32_t*>memory_reserve(<size_t>entries_max * sizeof(uint32_t))
         self.changes = <Change*>memory_reserve(<size_t>changes_max * sizeof(Change))
+        self.may_have_reset = <uint8_t*>memory_reserve(RESET_BITS // 8)
         index_create(&self.by_key, entries_max)
 
     def __dealloc__(self):
         memory_release(self.entries, <size_t>self.entries_max * sizeof(Level))
         memory_release(self.free, <size_t>self.entries_max * sizeof(uint32_t))
         memory_release(self.changes, <size_t>self.changes_max * sizeof(Change))
+        memory_release(self.may_have_reset, RESET_BITS // 8)
         index_destroy(&self.by_key)
 
     def __len__(self):
         return self.used - self.free_count
 
-    cdef uint32_t key_of(self, const Columns* c, uint32_t row, uint8_t* key) noexcept nogil:
-        """Write what names a row's component, apart from its path; return its size, 0 when it is too long for a key."""
+    cdef uint32_t key_of(self, const Columns* c, uint32_t row, uint32_t source, uint8_t* key) noexcept nogil:
+        """Write what names a row's component, apart from its path; return its size, 0 when it is too long for a key.
+
+        source   of the row's level, or RESETS, which has no point
+        """
         cdef uint32_t at = 1
-        key[0] = <uint8_t>level_source(c.level[row])
+        key[0] = <uint8_t>source
         if 1 + c.point[row].size + (2 + c.account[row].size + c.realm[row].size) > LEVEL_KEY_BYTES_MAX:
             return 0
-        memcpy(key + at, c.arena + c.point[row].at, c.point[row].size)
-        at += c.point[row].size
+        if source != RESETS:
+            memcpy(key + at, c.arena + c.point[row].at, c.point[row].size)
+            at += c.point[row].size
         if c.path[row] == NO_PATH:           # nobody's path: account and realm, each behind a byte that no text holds
             key[at] = 0
             memcpy(key + at + 1, c.arena + c.account[row].at, c.account[row].size)
@@ -69,6 +93,43 @@ cdef class Levels:
                     and self.entries[number].key_size == size and memcmp(self.entries[number].key, key, size) == 0:
                 return number
 
+    cdef Sought look(self, const Columns* c, uint32_t row, uint32_t source, uint8_t* key) noexcept nogil:
+        """Look for an entry of a row's transmitter; `key` is filled, LEVEL_KEY_BYTES_MAX bytes."""
+        cdef Sought sought
+        cdef HashKey hash_key = self.hash_key
+        sought.size = self.key_of(c, row, source, key)
+        sought.hash = 0
+        sought.number = LEVEL_UNKNOWN
+        sought.resets = 0
+        if sought.size:
+            hash_key.second ^= <uint64_t>c.path[row] << 16
+            sought.hash = siphash(&hash_key, key, sought.size)
+            sought.number = self.find(sought.hash, c.path[row], key, sought.size)
+        return sought
+
+    cdef uint16_t resets_of(self, const Columns* c, uint32_t row) noexcept nogil:
+        cdef uint8_t key[LEVEL_KEY_BYTES_MAX]
+        cdef Sought sought
+        if not self.may_have_reset[c.path[row] % RESET_BITS // 8] >> (c.path[row] % 8) & 1:
+            return 0                         # the usual case: without a look that misses the cache
+        sought = self.look(c, row, RESETS, key)
+        return self.entries[sought.number].word if sought.number != LEVEL_UNKNOWN else 0
+
+    cdef Sought seek(self, const Columns* c, uint32_t row, uint8_t* key) noexcept nogil:
+        """Look for the entry of a level row's component; one that is quiet has none, and needs no second look."""
+        cdef Sought sought = self.look(c, row, level_source(c.level[row]), key)
+        if sought.number != LEVEL_UNKNOWN:
+            sought.resets = self.resets_of(c, row)
+        return sought
+
+    cdef uint16_t compared(self, const Sought* sought, uint16_t word) noexcept nogil:
+        """The word that `word` is compared with: the last one, or after a reset that without what `word` says too."""
+        cdef const Level* entry
+        if sought.number == LEVEL_UNKNOWN:
+            return 0
+        entry = &self.entries[sought.number]
+        return entry.word if entry.resets == sought.resets else entry.word & <uint16_t>~word
+
     cdef uint32_t add(self, uint64_t hash, uint32_t path, const uint8_t* key, uint32_t size) noexcept nogil:
         """Make an entry for a component that has none; LEVEL_UNKNOWN when there is no room."""
         cdef uint32_t number
@@ -85,6 +146,8 @@ cdef class Levels:
         self.entries[number].path = path
         self.entries[number].key_size = size
         memcpy(self.entries[number].key, key, size)
+        if key[0] == RESETS:
+            self.may_have_reset[path % RESET_BITS // 8] |= <uint8_t>(1 << path % 8)
         index_put(&self.by_key, hash, number)
         return number
 
@@ -97,50 +160,72 @@ cdef class Levels:
             self.free[self.free_count] = number
             self.free_count += 1
 
-    cdef int sift(self, Columns* c, uint32_t row, uint64_t* ticket) noexcept nogil:
+    cdef bint says_nothing_new(self, const Columns* c, uint32_t row, uint64_t* ticket) noexcept nogil:
+        """Tell whether a level row's word is the last one of its component; raise `ticket` to what that waits for."""
+        cdef uint8_t key[LEVEL_KEY_BYTES_MAX]
+        cdef Sought sought = self.seek(c, row, key)
+        if level_changes(c.level[row], self.compared(&sought, <uint16_t>(c.level[row] & LEVEL_BITS))):
+            return False
+        if sought.number != LEVEL_UNKNOWN:
+            ticket[0] = max(ticket[0], self.entries[sought.number].ticket)
+        return True
+
+    cdef int sift(self, Columns* c, uint32_t row) noexcept nogil:
         """Compare the level row, the batch's last, with the last word of its component; make signals of what is new.
 
-        ticket   raised to what the reply waits for where the word is the same and not durable yet
         Returns  how many signals; 0: nothing is new, the row is as it was; -1: no room, likewise
         """
         cdef uint8_t key[LEVEL_KEY_BYTES_MAX]
-        cdef uint32_t size = self.key_of(c, row, key), path = c.path[row], number = LEVEL_UNKNOWN
-        cdef uint16_t word = c.level[row] & LEVEL_BITS, before = 0
-        cdef uint64_t hash = 0
-        cdef HashKey hash_key = self.hash_key
-        cdef Change* change
+        cdef Sought sought = self.seek(c, row, key)
+        cdef uint32_t number = sought.number
+        cdef uint16_t word = <uint16_t>(c.level[row] & LEVEL_BITS), before = self.compared(&sought, word)
         cdef int signals
-        if size:
-            hash_key.second ^= <uint64_t>path << 16
-            hash = siphash(&hash_key, key, size)
-            number = self.find(hash, path, key, size)
-        if number != LEVEL_UNKNOWN:
-            before = self.entries[number].word
-        if level_changes(word, before) == 0:
-            if number != LEVEL_UNKNOWN and self.entries[number].ticket != TICKET_UNSEALED:
-                ticket[0] = max(ticket[0], self.entries[number].ticket)
-            return 0
         if self.head - self.tail == self.changes_max:
-            return -1
+            return -1 if level_changes(word, before) else 0
         signals = level_expand(c, row, before)
         if signals <= 0:
             return signals
-        if number == LEVEL_UNKNOWN and size:
-            number = self.add(hash, path, key, size)
+        if number == LEVEL_UNKNOWN and sought.size:
+            number = self.add(sought.hash, c.path[row], key, sought.size)
         if number == LEVEL_UNKNOWN:
             self.unremembered += 1
             return signals
-        change = &self.changes[self.head % self.changes_max]
-        change.ticket = TICKET_UNSEALED
+        self.change(number, word, self.resets_of(c, row))
+        return signals
+
+    cdef void change(self, uint32_t number, uint16_t word, uint16_t resets) noexcept nogil:
+        """Give an entry a word that is not durable yet; there is room for the change."""
+        cdef Level* entry = &self.entries[number]
+        cdef Change* change = &self.changes[self.head % self.changes_max]
         change.entry = number
         change.word = word
-        change.word_before = before
-        change.ticket_before = self.entries[number].ticket
+        change.word_before = entry.word
+        change.resets = resets
+        change.resets_before = entry.resets
+        change.ticket_before = entry.ticket
+        change.ticket = entry.ticket = TICKET_UNSEALED
+        entry.word = word
+        entry.resets = resets
+        entry.waiting += 1
         self.head += 1
-        self.entries[number].word = word
-        self.entries[number].ticket = TICKET_UNSEALED
-        self.entries[number].waiting += 1
-        return signals
+
+    cdef void reset(self, const Columns* c, uint32_t row, uint64_t since) noexcept nogil:
+        """Count a reset that a transmitter reports; the words since `since` came with it and are not older."""
+        cdef uint8_t key[LEVEL_KEY_BYTES_MAX]
+        cdef Sought sought = self.look(c, row, RESETS, key)
+        cdef uint32_t number = sought.number
+        cdef uint64_t at
+        cdef uint16_t resets
+        if number == LEVEL_UNKNOWN and sought.size:
+            number = self.add(sought.hash, c.path[row], key, sought.size)
+        if number == LEVEL_UNKNOWN or self.head - self.tail == self.changes_max:
+            self.unremembered += 1
+            return
+        resets = next_reset(self.entries[number].word)
+        for at in range(since, self.head):
+            self.changes[at % self.changes_max].resets = resets
+            self.entries[self.changes[at % self.changes_max].entry].resets = resets
+        self.change(number, resets, 0)
 
     cdef void seal(self, uint64_t since, uint64_t ticket) noexcept nogil:
         """The words offered since `since` wait for `ticket`."""
@@ -156,6 +241,7 @@ cdef class Levels:
             self.head -= 1
             change = &self.changes[self.head % self.changes_max]
             self.entries[change.entry].word = change.word_before
+            self.entries[change.entry].resets = change.resets_before
             self.entries[change.entry].ticket = change.ticket_before
             self.entries[change.entry].waiting -= 1
             self.drop_quiet(change.entry)
@@ -170,6 +256,7 @@ cdef class Levels:
                 return
             entry = &self.entries[change.entry]
             entry.durable_word = change.word
+            entry.durable_resets = change.resets
             entry.waiting -= 1
             if entry.waiting == 0:
                 entry.ticket = TICKET_DURABLE
@@ -185,6 +272,7 @@ cdef class Levels:
             entry = &self.entries[number]
             self.tail += 1
             entry.word = entry.durable_word
+            entry.resets = entry.durable_resets
             entry.ticket = TICKET_DURABLE
             entry.waiting -= 1
             self.drop_quiet(number)
@@ -192,59 +280,108 @@ cdef class Levels:
     cdef void replay(self, const Columns* c, uint32_t row) noexcept nogil:
         """Take the word of a journalled signal as the last one of its component."""
         cdef uint8_t key[LEVEL_KEY_BYTES_MAX]
-        cdef uint32_t size = self.key_of(c, row, key), path = c.path[row], number
+        cdef Sought sought = self.seek(c, row, key)
+        cdef uint32_t number = sought.number
         cdef uint16_t word = c.level[row] & LEVEL_BITS
-        cdef HashKey hash_key = self.hash_key
-        if size == 0:
-            return
-        hash_key.second ^= <uint64_t>path << 16
-        cdef uint64_t hash = siphash(&hash_key, key, size)
-        number = self.find(hash, path, key, size)
         if number == LEVEL_UNKNOWN:
-            if word == 0:
+            if word == 0 or sought.size == 0:
                 return
-            number = self.add(hash, path, key, size)
+            number = self.add(sought.hash, c.path[row], key, sought.size)
             if number == LEVEL_UNKNOWN:
                 self.unremembered += 1
                 return
         self.entries[number].word = self.entries[number].durable_word = word
+        self.entries[number].resets = self.entries[number].durable_resets = self.resets_of(c, row)
         self.drop_quiet(number)
 
+    cdef void replay_reset(self, const Columns* c, uint32_t row) noexcept nogil:
+        """Count a journalled reset."""
+        self.reset(c, row, self.head)
+        self.seal(self.tail, TICKET_DURABLE)
+        self.set_durable(TICKET_DURABLE)
+
+    cdef bint is_saved(self, uint32_t number) noexcept nogil:
+        return self.entries[number].key_size != 0 and self.entries[number].durable_word != 0
+
+    cdef size_t saved_bytes(self) noexcept nogil:
+        """How many bytes `save_to` writes."""
+        cdef uint32_t number
+        cdef size_t size = sizeof(SavedHead)
+        for number in range(self.used):
+            if self.is_saved(number):
+                size += sizeof(SavedLevel) + self.entries[number].key_size
+        return size
+
+    cdef void save_to(self, uint8_t* out) noexcept nogil:
+        """Write every durable word that is not quiet: a head, then each with its key behind it.
+
+        out      filled; as many bytes as saved_bytes says
+        """
+        cdef SavedHead head
+        cdef SavedLevel saved
+        cdef const Level* entry
+        cdef uint32_t number
+        cdef uint8_t* at = out + sizeof(SavedHead)
+        head.version = LEVELS_VERSION
+        head.count = 0
+        head.hash_key = self.hash_key
+        for number in range(self.used):
+            if self.is_saved(number):
+                entry = &self.entries[number]
+                saved.path = entry.path
+                saved.word = entry.durable_word
+                saved.resets = entry.durable_resets
+                saved.key_size = entry.key_size
+                memcpy(at, &saved, sizeof(SavedLevel))
+                memcpy(at + sizeof(SavedLevel), entry.key, entry.key_size)
+                at += sizeof(SavedLevel) + entry.key_size
+                head.count += 1
+        memcpy(out, &head, sizeof(SavedHead))
+
     def save(self):
-        """Return every durable word that is not quiet, as bytes, with the key of the hashes."""
-        cdef uint32_t number, count = 0
-        cdef bytes out = PyBytes_FromStringAndSize(NULL, <size_t>len(self) * sizeof(Level))
-        cdef Level* target = <Level*>PyBytes_AS_STRING(out)
-        with nogil:
-            for number in range(self.used):
-                if self.entries[number].key_size and self.entries[number].durable_word:
-                    target[count] = self.entries[number]
-                    target[count].word = target[count].durable_word
-                    target[count].ticket = TICKET_DURABLE
-                    target[count].waiting = 0
-                    count += 1
-        return struct.pack("<IIQQ", LEVELS_VERSION, count, self.hash_key.first, self.hash_key.second) \
-            + out[:count * sizeof(Level)]
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, self.saved_bytes())
+        self.save_to(<uint8_t*>PyBytes_AS_STRING(out))
+        return out
 
     def load(self, bytes saved not None):
-        """Fill an empty memory from what `save` gave; raises ValueError when it is no such thing."""
+        """Fill an empty memory from what `save` gave; raises ValueError when it is no such thing.
+
+        What finds no room, because the memory was made smaller, is forgotten: said again, it is new.
+        """
+        cdef const uint8_t* at = <const uint8_t*>PyBytes_AS_STRING(saved)
+        cdef const uint8_t* end = at + len(saved)
+        cdef const uint8_t* key
+        cdef SavedHead head
+        cdef SavedLevel level
+        cdef HashKey hash_key
+        cdef uint32_t number, done
         if self.used:
             raise ValueError("words are already remembered")
-        if len(saved) < 24:
+        if <size_t>len(saved) < sizeof(SavedHead):
             raise ValueError("memory of status words of the wrong version or length")
-        version, entries, first, second = struct.unpack_from("<IIQQ", saved)
-        if version != LEVELS_VERSION or len(saved) != 24 + entries * sizeof(Level):
+        memcpy(&head, at, sizeof(SavedHead))
+        at += sizeof(SavedHead)
+        if head.version != LEVELS_VERSION:
             raise ValueError("memory of status words of the wrong version or length")
-        cdef const Level* source = <const Level*>(<const char*>PyBytes_AS_STRING(saved) + 24)
-        cdef uint32_t at, number, count = entries
-        self.hash_key.first, self.hash_key.second = first, second
-        for at in range(count):
-            if source[at].key_size == 0 or source[at].key_size > LEVEL_KEY_BYTES_MAX:
-                raise ValueError("a status word without a component")
-            number = self.add(source[at].hash, source[at].path, source[at].key, source[at].key_size)
+        self.hash_key = head.hash_key
+        for done in range(head.count):
+            if <size_t>(end - at) < sizeof(SavedLevel):
+                raise ValueError("memory of status words of the wrong version or length")
+            memcpy(&level, at, sizeof(SavedLevel))
+            key = at + sizeof(SavedLevel)
+            if level.key_size == 0 or level.key_size > LEVEL_KEY_BYTES_MAX or end - key < level.key_size:
+                raise ValueError("memory of status words of the wrong version or length")
+            at = key + level.key_size
+            hash_key = self.hash_key
+            hash_key.second ^= <uint64_t>level.path << 16
+            number = self.add(siphash(&hash_key, key, level.key_size), level.path, key, level.key_size)
             if number == LEVEL_UNKNOWN:
-                raise ValueError(f"{count} status words do not fit into admit.levels_max = {self.entries_max}")
-            self.entries[number].word = self.entries[number].durable_word = source[at].durable_word
+                self.unremembered += 1
+                continue
+            self.entries[number].word = self.entries[number].durable_word = level.word
+            self.entries[number].resets = self.entries[number].durable_resets = level.resets
+        if at != end:
+            raise ValueError("memory of status words of the wrong version or length")
 
     def check(self):
         """Raise AssertionError unless every entry is found by its key and what waits is in order."""

@@ -276,8 +276,8 @@ cdef class Receiver:
                 self.counters.shed[<int>SHED_SIGNAL] += 1
             else:
                 self.refuse(frame.start, frame.size, frame, arrival, status, taken)
-                if status == BAD_TIME:
-                    self.answer(frame, profile, arrival, taken)  # it learns our time and comes again
+                if frame.answer == ANSWER_REFUSE:  # a stamp outside the window, data that the protocol does not have
+                    self.answer(frame, profile, arrival, taken)
                     self.refused.note_answer(taken.reply, taken.reply_size)
             return
         if self.intake.rows.count == mark.row:

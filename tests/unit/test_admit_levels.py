@@ -197,3 +197,51 @@ def test_it_agrees_with_a_dictionary_over_failures_and_restarts(seed: int) -> No
             truth.latest, truth.rows = truth.durable.copy(), []
         gate.check()
     assert len(gate.levels) <= 24
+
+
+def reset(*, serial: int = 100, at: int = 50) -> dict[str, Any]:
+    """The row by which a panel says that somebody has reset it."""
+    return {"kind": 1, "protocol": 2, "path": 7, "account": "889", "point": "1/1/operation", "signal_class": 10,
+            "condition": 121, "state": 3, "received_ns": at * SECOND, "occurred_ns": at * SECOND,
+            "identity": b"reset %d" % serial}
+
+
+def test_after_a_reset_what_a_word_says_is_news_and_after_that_it_is_not() -> None:
+    gate = admit()
+    gate.offer_frame(word(FIRE | FAULT, serial=1, stamp=1))
+    gate.offer_frame(word(FIRE, serial=1, stamp=1, path=8))
+    gate.offer_frame(reset())
+    seal(gate)
+    assert not gate.offer_frame(word(FIRE, serial=2, stamp=2, path=8))[1]     # another transmitter
+    assert gate.offer_frame(word(FIRE, serial=2, stamp=2))[1]
+    assert [entry[1:] for entry in told(seal(gate))] == [(1, 1), (5, 2)]      # fire again, and the fault is over
+    assert gate.offer_frame(word(FIRE, serial=3, stamp=3)) == (0, False)
+    gate.check()
+
+
+def test_a_reset_that_was_lost_does_not_count() -> None:
+    gate = admit()
+    gate.offer_frame(word(FIRE, serial=1, stamp=1))
+    seal(gate)
+    gate.offer_frame(reset())
+    assert gate.offer_frame(word(FIRE, serial=2, stamp=2))[1]
+    gate.fail(gate.take())
+    assert gate.offer_frame(word(FIRE, serial=3, stamp=3)) == (0, False)
+    gate.offer_frame(reset())
+    seal(gate)
+    assert gate.offer_frame(word(FIRE, serial=2, stamp=2))[1]
+    gate.check()
+
+
+def test_a_memory_made_smaller_starts_and_forgets_what_does_not_fit() -> None:
+    gate = admit()
+    for number in range(10):
+        gate.offer_frame(word(FIRE, point=f"1/1/40-{number:08x}", serial=number))
+    seal(gate)
+    smaller = admit(levels_max=4)
+    smaller.load(gate.save())
+    assert (len(smaller.levels), smaller.levels.unremembered) == (4, 6)
+    smaller.check()
+    fresh = sum(smaller.offer_frame(word(FIRE, point=f"1/1/40-{number:08x}", serial=20 + number))[1]
+                for number in range(10))
+    assert fresh == 6

@@ -1,5 +1,6 @@
 """Reading GB/T 26875.3 frames: the vectors three ways, heartbeats, replies, times, and the frame after a bad one."""
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_gbt_vector_objects(vector: dict) -> None:
     found = only(bytes.fromhex(vector["raw_hex"]))
     said = [(signal["point"], signal["native"]) for signal in found["signals"]]
     for item in expect["objects"]:
-        point = f"{item['sys_type']}/{item['sys_addr']}" if "sys_type" in item else ""
+        point = f"{item['sys_type']}/{item['sys_addr']}" if "sys_type" in item else "transmitter"
         if "comp_type" in item:
             point += f"/{item['comp_type']}-{item['comp_addr_hex']}"
         if "status" in item:
@@ -71,7 +72,7 @@ def test_gbt_vector_objects(vector: dict) -> None:
             assert any(where == point and native.endswith(f" {text}" if text else f"{item['status']:02x}")
                        for where, native in said)
         elif "op" in item:
-            assert (point, f"operation 0x{item['op']:02x} operator {item['operator']}") in said
+            assert (f"{point}/operation", f"operation 0x{item['op']:02x} operator {item['operator']}") in said
         elif "analog_raw" in item:
             assert (point, f"temperature {item['analog_raw'] / 10} C") in said
         elif "version" in item:
@@ -293,3 +294,29 @@ def test_gbt_frame_limits() -> None:
         build_frame(2, bytes(1025))
     with pytest.raises(ValueError, match="version"):
         build_frame(2, version=(1,))
+
+
+def in_china(moment: datetime, *, coded: bool) -> str:
+    """The hex of a time tag that shows `moment`, in BCD or plain binary."""
+    local = moment + timedelta(hours=8)
+    fields = (local.second, local.minute, local.hour, local.day, local.month, local.year - 2000)
+    return "".join(f"{field:02d}" for field in fields) if coded else bytes(fields).hex()
+
+
+@pytest.mark.parametrize("year", range(2024, 2050))
+def test_gbt_the_form_of_a_clock_that_can_be_read_both_ways_is_the_true_one(year: int) -> None:
+    """A clock that is a year out, either way, is still read as its sender wrote it; 26 in BCD is 38 in binary."""
+    rng = random.Random(year)
+    for _ in range(60):
+        moment = datetime(year, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(365 * 86400))
+        now = moment + timedelta(days=rng.choice([0, 0, -365, 365]))
+        for coded in (False, True):
+            found, = read_frames(tagged(in_china(moment, coded=coded), "1801 0401"), int(now.timestamp()) * 10**9)
+            assert found["timestamp"] == f"{moment:%Y-%m-%dT%H:%M:%SZ}", (moment, now, coded)
+
+
+def test_gbt_binary_times_of_2026_are_never_taken_for_bcd() -> None:
+    """The year is 1a, which is no BCD, however wrong our own clock is."""
+    for now_ns in (0, NOON_NS, 4 * NOON_NS):
+        found, = read_frames(tagged("101112 10091a"), now_ns)
+        assert found["timestamp"] == "2026-09-16T10:17:16Z"

@@ -129,3 +129,11 @@ def test_reserved_bits_are_told_as_unknown() -> None:
     signal, = found["signals"]
     assert (signal["class"], signal["condition"], signal["state"]) == ("info", "unknown", "raised")
     assert signal["flags"] == ["unknown_code"]
+
+
+@pytest.mark.parametrize(("bit", "expected"), [
+    (9, ("fault", "supervision_lost")), (10, ("fault", "loop_fault")), (11, ("fault", "loop_fault")),
+    (12, ("fault", "tamper")), (13, ("info", "unknown")), (14, ("fault", "detector_fault")), (15, ("fault", "fault"))])
+def test_reserved_bits_of_a_component_as_one_vendor_uses_them(bit: int, expected: tuple[str, str]) -> None:
+    """Off-line, open circuit, short circuit, removed, (free), sensor fault, upgrade fault."""
+    assert told(batch_of(1 << bit)) == [(*expected, "raised")]

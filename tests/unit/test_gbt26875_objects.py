@@ -70,17 +70,20 @@ def test_no_count_and_no_length_is_too_strange(data_type: int) -> None:
     (b"\3\1" + COMPONENT + b"\3\x97\xff" + TAG, "1/5/40-39000d00", [("info", "temperature -10.5 C")]),
     (b"\3\1" + COMPONENT + b"\1\0\x80" + TAG, "1/5/40-39000d00", [("info", "count -32768")]),
     (b"\3\1" + COMPONENT + b"\x82\x05\0", "1/5/40-39000d00", [("info", "analog 130 5")]),
-    (b"\4\1" + b"\1\2\x03\7" + TAG, "1/2",
+    (b"\4\1" + b"\1\2\x03\7" + TAG, "1/2/operation",
      [("reset", "operation 0x03 operator 7"), ("silenced", "operation 0x03 operator 7")]),
-    (b"\4\1" + b"\1\2\0\7" + TAG, "1/2", [("unknown", "operation 0x00 operator 7")]),
+    (b"\4\1" + b"\1\2\0\7" + TAG, "1/2/operation", [("unknown", "operation 0x00 operator 7")]),
     (b"\5\1" + b"\1\2\3\x0b", "1/2", [("info", "version 3.11")]),
     (b"\7\1" + COMPONENT + TEXT, "1/5/40-39000d00", [("info", "configuration 3号楼")]),
-    (b"\x15\1" + b"\x08" + TAG, "", [("mains_fault", "status 0x08")]),
-    (b"\x18\1" + b"\4\2" + TAG, "", [("manual_call_point", "operation 0x04 operator 2")]),
-    (b"\x19\1" + b"\3\x09", "", [("info", "version 3.9")]),
-    (b"\x1a\1" + b"\7" + TEXT[:7], "", [("info", "configuration 3号楼")]),
+    (b"\x15\1" + b"\x08" + TAG, "transmitter", [("mains_fault", "status 0x08")]),
+    (b"\x18\1" + b"\4\2" + TAG, "transmitter/operation", [("manual_call_point", "operation 0x04 operator 2")]),
+    (b"\x18\1" + b"\x20\1" + TAG, "transmitter/operation", [("log", "operation 0x20 operator 1")]),  # duty check
+    (b"\x19\1" + b"\3\x09", "transmitter", [("info", "version 3.9")]),
+    (b"\x1a\1" + b"\7" + TEXT[:7], "transmitter", [("info", "configuration 3号楼")]),
     (b"\x16\1\1\2\3", "", [("unknown", "type 22 count 1 unread 010203")]),
-    (b"\x86\1\1\2", "", [("unknown", "type 134 count 1 unread 0102")])])
+    (b"\x85\1\1\2", "", [("unknown", "type 133 count 1 unread 0102")]),
+    (b"\x88\1\1\2", "", [("reset", "type 136 count 1 unread 0102")]),
+    (b"\x86\1\1\2", "", [("reset", "type 134 count 1 unread 0102")])])
 def test_each_type(data: bytes, point: str, expected: list) -> None:
     assert said(data) == expected
     assert {signal["point"] for signal in frame(data)["signals"]} == {point}
@@ -117,3 +120,12 @@ def test_bytes_that_are_no_text_are_kept_out_of_it() -> None:
     data = COMPONENT + b"\3\0" + bytes.fromhex("fe056f82000400050c12").ljust(31, b"\0") + TAG
     signal, = frame(b"\2\1" + data)["signals"]
     assert (signal["native"], signal["flags"]) == ("status 0x0003", ["cleaned"])
+
+
+def test_no_row_of_a_status_or_an_operation_is_without_a_point() -> None:
+    """A restore without a point ends all that is open at a place; none of these may, and no two of them meet."""
+    points = []
+    for data in (b"\1\1" + b"\1\x0b" + FIRE + TAG, b"\2\1" + COMPONENT + FIRE + TEXT + TAG, b"\x15\1" + b"\2" + TAG,
+                 b"\4\1" + b"\1\x0b\4\1" + TAG, b"\x18\1" + b"\4\1" + TAG):
+        points += [signal["point"] for signal in frame(data)["signals"]]
+    assert points == ["1/11", "1/5/40-39000d00", "transmitter", "1/11/operation", "transmitter/operation"]
