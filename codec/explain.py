@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from codec import explain_dc09, explain_gbt26875
+from codec import explain_dc09, explain_gbt26875, explain_tocsin
 from codec.explained import Part, Setting, plural
 from codec.reading import read_frames, reply_to
 
@@ -18,6 +18,7 @@ Reader = Callable[[bytes, Setting], list[Part]]
 FORMATS: dict[int, tuple[str, Reader, int]] = {
     0x0A: ("ANSI/SIA DC-09", explain_dc09.explain, explain_dc09.FRAME_BYTES_MAX),
     0x40: ("GB/T 26875.3", explain_gbt26875.explain, explain_gbt26875.FRAME_BYTES_MAX),
+    0xC1: ("Tocsin profile", explain_tocsin.explain, explain_tocsin.FRAME_BYTES_MAX),
 }
 BEGINNING = re.compile(rb"\n(?:[0-9A-Fa-f]{4}|[\x00-\xff]{2})0[0-9A-Fa-f]{3}\"|@@")
 VERDICTS = {
@@ -34,7 +35,10 @@ SILENCE = {
     "garbage": "Nothing: it is passed over.",
 }
 REPLIES = {"ACK": "ACK: accepted", "NAK": "NAK: refused; it tells the transmitter our time",
-           "DUH": "DUH: sound, but not understood", "confirm": "confirm: accepted", "deny": "deny: refused"}
+           "DUH": "DUH: sound, but not understood", "accepted": "20: accepted",
+           "stale": "21: refused; it tells the highest counter that is known",
+           "unable": "22: authentic, but its body cannot be read",
+           "confirm": "confirm: accepted", "deny": "deny: refused"}
 GARBAGE_LOOK_BYTES = 512
 ACCOUNT_LOOK_BYTES = 64
 
@@ -139,7 +143,7 @@ def answer_text(thing: dict[str, object], answer: bytes, setting: Setting) -> st
         later = "" if status != "ok" or thing["kind"] == "heartbeat" else "; it leaves when the signals are on the disk"
         if later and reply["token"] == "NAK":
             later = "; what it reports is taken all the same, marked late, because there is an alarm in it"
-        return f"{word}{', encrypted' if reply['encrypted'] else ''}{later}."
+        return f"{word}{', encrypted' if reply['encrypted'] and reply['protocol'] == 'dc09' else ''}{later}."
     if status == "ok":
         kind = thing["kind"]
         return ("Nothing: it is a reply itself." if kind == "reply" else

@@ -10,6 +10,7 @@ from codec.dc09 cimport DC09
 from codec.gbt26875 cimport GBT26875
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.status cimport BAD_START, NEED_DATA
+from codec.tocsin cimport TOCSIN
 
 cdef const Format* by_first_byte[256]
 
@@ -50,3 +51,4 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
 
 register(0x0A, &DC09)
 register(0x40, &GBT26875)
+register(0xC1, &TOCSIN)

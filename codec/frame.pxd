@@ -66,6 +66,8 @@ cdef enum:                   # the window without another: what DC-09 asks for
 
 cdef struct Profile:         # what is known of the transmitter; NULL stands for default_profile()
     const AesKey* key        # borrowed; NULL: none, and no encrypted frame can be read
+    const uint8_t* mac_key   # borrowed, 32 bytes; NULL: none, and no frame of the Tocsin profile is authentic
+    uint32_t counter         # what a refusal of the Tocsin profile tells: the highest one known
     uint64_t entropy         # never the same twice under one key: an encrypted reply draws its pad from it and the key
     int32_t  window_past_s   # seconds that a stamp may lie before the time of receipt, and behind it;
     int32_t  window_future_s # both ends belong to the window; whole seconds on both sides
@@ -82,6 +84,8 @@ cdef enum ClockForm:
 cdef inline Profile default_profile() noexcept nogil:
     cdef Profile profile
     profile.key = NULL
+    profile.mac_key = NULL
+    profile.counter = 0
     profile.entropy = 0
     profile.window_past_s = WINDOW_PAST_S
     profile.window_future_s = WINDOW_FUTURE_S

@@ -14,6 +14,7 @@ def read_frames(data: bytes, now_ns: int, *, key: bytes | None = None, window: t
     Frame    protocol, status ("ok", or why the content could not be read), kind, account, sequence, token, encrypted,
              receiver, line, network (hex digits as sent, or None), timestamp, occurred (ISO 8601 or None),
              signals [{class, condition, state, point, native, flags}], length;
+             the Tocsin profile also lives [account], and its signals an account each;
              GB/T 26875.3 also levels [{point, word}], its status words, whose set bits stand among the
              signals as if nothing had been set before
     Bad      protocol, status (length, checksum, field; need_data where the input ends too early), length up to the
@@ -32,13 +33,23 @@ def decode_stream(data: bytes, batch: Batch, now_ns: int, *, key: bytes | None =
     Returns  how many frames were read
     """
 
-def encode_reply(frame: bytes, answer: int, now_ns: int, *, key: bytes | None = None, entropy: int = 0) -> bytes:
+def build_message(key_id: int, counter: int, key: bytes, body: bytes = b"") -> bytes:
+    """Return a report of the Tocsin profile.
+
+    key_id   1..16777215;  counter  0..2^32-1;  key  32 bytes
+    body     MessagePack items one after the other, up to 1379 bytes; none: a heartbeat
+    Raises   ValueError when one of them does not fit
+    """
+
+def encode_reply(frame: bytes, answer: int, now_ns: int, *, key: bytes | None = None, entropy: int = 0,
+                 counter: int = 0) -> bytes:
     """Return the reply to the frame at the beginning of `frame`; empty when the answer is none.
 
     answer   Answer of frame.pxd: 0 none, 1 accept, 2 refuse, 3 unable
     now_ns   wall clock, ns since 1970 UTC; what a refusal tells the transmitter
     key      of an encrypted frame; without it it cannot be acknowledged, and the result is empty
     entropy  of the pad of an encrypted reply, 0..2^64-1; never the same twice under one key
+    counter  what a refusal of the Tocsin profile tells: the highest one known
     Raises   ValueError when no whole and sound frame stands there, or for a key of another size
     """
 

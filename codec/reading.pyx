@@ -27,9 +27,12 @@ from codec.gbt26875_levels import expand_levels
 from codec.limits cimport FRAME_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX, REPLY_BYTES_MAX
 from codec.status cimport BAD_START, BATCH_FULL, OK, Status
 from codec.status import STATUS_TEXT
-from codec.words cimport PROTOCOL_GBT26875, ROW_LEVEL
+from codec.tocsin cimport (MESSAGE_REPORT, TOCSIN_BODY_AT, TOCSIN_COUNTER_AT, TOCSIN_FRAME_BYTES_MAX,
+                           TOCSIN_FRAME_BYTES_MIN, TOCSIN_KEY_BYTES, TOCSIN_KEY_ID_AT, TOCSIN_KIND_AT, tocsin_close)
+from codec.words cimport PROTOCOL_GBT26875, PROTOCOL_TOCSIN, ROW_LEVEL, ROW_LIFE
 from codec.words import CLASS_TEXT, CONDITION_TEXT, FLAG_TEXT, FRAME_KIND_TEXT, PROTOCOL_TEXT, STATE_TEXT
 
+MESSAGE_TEXT = {0x10: "report", 0x20: "accepted", 0x21: "stale", 0x22: "unable"}
 cdef enum:
     LEVEL_SIGNALS_MAX = 15       # bits of a status word that speak
 
@@ -44,12 +47,14 @@ cdef Origin origin_of(int64_t now_ns) noexcept nogil:
 
 
 cdef Profile profile_of(bytes key, AesKey* expanded):
-    """A profile that borrows `expanded`, which is filled from the key, or has none. Raises ValueError."""
+    """A profile that borrows `expanded`, which is filled from the key, and the key; or has none. Raises ValueError."""
     cdef Profile profile = default_profile()
     if key is not None:
         if not aes_key_set(expanded, <const uint8_t*>PyBytes_AS_STRING(key), len(key)):
             raise ValueError(f"key of {len(key)} bytes: AES takes 16, 24 or 32")
         profile.key = expanded
+        if len(key) == TOCSIN_KEY_BYTES:
+            profile.mac_key = <const uint8_t*>PyBytes_AS_STRING(key)
     return profile
 
 
@@ -93,8 +98,14 @@ cdef str stamp_text(int64_t stamp_ns):
     return datetime.fromtimestamp(stamp_ns // 1000000000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _signal_of(row: dict) -> dict:
-    return {
+def _lives_of(Batch batch) -> dict:
+    """The accounts of other transmitters that a message says are alive."""
+    rows = [batch.row(index) for index in range(len(batch))]
+    return {"lives": [row["account"] for row in rows if row["kind"] == ROW_LIFE]}
+
+
+def _signal_of(row: dict, bint named) -> dict:
+    return ({"account": row["account"]} if named else {}) | {
         "class": CLASS_TEXT[row["class"]], "condition": CONDITION_TEXT[row["condition"]],
         "state": STATE_TEXT[row["state"]], "point": row["point"], "native": row["native"],
         "flags": [text for flag, text in FLAG_TEXT.items() if row["flags"] & flag],
@@ -102,6 +113,8 @@ def _signal_of(row: dict) -> dict:
 
 
 cdef str token_text(const Frame* frame):
+    if frame.protocol == PROTOCOL_TOCSIN:
+        return MESSAGE_TEXT.get(frame.token, str(frame.token))
     if frame.protocol == PROTOCOL_GBT26875:
         return COMMAND_TEXT.get(frame.token, str(frame.token))
     text = <bytes>frame.start[frame.token_text.at:frame.token_text.at + frame.token_text.size]
@@ -117,6 +130,7 @@ def _levels_of(Batch batch) -> list:
 cdef dict frame_of(const Frame* frame, Status status, Batch batch):
     cdef dict levels = {"levels": _levels_of(batch)} if frame.protocol == PROTOCOL_GBT26875 else {}
     cdef set quiet = set(expand_levels(batch))
+    cdef dict lives = _lives_of(batch) if frame.protocol == PROTOCOL_TOCSIN else {}
     return {
         "protocol": PROTOCOL_TEXT[frame.protocol], "status": STATUS_TEXT[status],
         "kind": FRAME_KIND_TEXT[frame.kind], "account": (<bytes>frame.account[:frame.account_size]).decode("ascii"),
@@ -125,9 +139,10 @@ cdef dict frame_of(const Frame* frame, Status status, Batch batch):
         "encrypted": bool(frame.encrypted), "receiver": number_text(frame.receiver), "line": number_text(frame.line),
         "network": number_text(frame.network), "timestamp": stamp_text(frame.stamp_ns),
         "occurred": stamp_text(frame.occurred_ns),
-        "signals": [_signal_of(batch.row(index)) for index in range(len(batch)) if index not in quiet],
+        "signals": [_signal_of(batch.row(index), frame.protocol == PROTOCOL_TOCSIN) for index in range(len(batch))
+                    if index not in quiet and batch.columns.kind[index] != ROW_LIFE],
         "length": frame.size,
-    } | levels
+    } | levels | lives
 
 
 def read_frames(bytes data not None, int64_t now_ns, *, bytes key=None, window=(WINDOW_PAST_S, WINDOW_FUTURE_S),
@@ -247,13 +262,33 @@ def checksum(bytes data not None):
     return crc16(<const uint8_t*>PyBytes_AS_STRING(data), len(data))
 
 
-def encode_reply(bytes frame not None, int answer, int64_t now_ns, *, bytes key=None, uint64_t entropy=0):
+def build_message(uint32_t key_id, uint32_t counter, bytes key not None, bytes body=b""):
+    cdef uint8_t out[TOCSIN_FRAME_BYTES_MAX]
+    cdef uint32_t i
+    if len(key) != TOCSIN_KEY_BYTES:
+        raise ValueError(f"key of {len(key)} bytes: the Tocsin profile takes 32")
+    if not 1 <= key_id <= 0xFFFFFF:
+        raise ValueError(f"key id {key_id}: 1 to 16777215 is allowed")
+    if len(body) > TOCSIN_FRAME_BYTES_MAX - TOCSIN_FRAME_BYTES_MIN:
+        raise ValueError(f"items of {len(body)} bytes: a message holds up to 1379")
+    out[TOCSIN_KIND_AT] = MESSAGE_REPORT
+    for i in range(3):
+        out[TOCSIN_KEY_ID_AT + i] = key_id >> 8 * (2 - i) & 0xFF
+    for i in range(4):
+        out[TOCSIN_COUNTER_AT + i] = counter >> 8 * (3 - i) & 0xFF
+    memcpy(out + TOCSIN_BODY_AT, PyBytes_AS_STRING(body), len(body))
+    return <bytes>out[:tocsin_close(out, len(body), <const uint8_t*>PyBytes_AS_STRING(key), NULL)]
+
+
+def encode_reply(bytes frame not None, int answer, int64_t now_ns, *, bytes key=None, uint64_t entropy=0,
+                 uint32_t counter=0):
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(frame)
     cdef Frame read
     cdef AesKey expanded
     cdef Profile profile = profile_of(key, &expanded)
     cdef uint8_t out[REPLY_BYTES_MAX]
     profile.entropy = entropy
+    profile.counter = counter
     if not 0 <= answer < ANSWER_COUNT:
         raise ValueError(f"no answer: {answer}")
     cdef Status status = split(start, len(frame), &read)

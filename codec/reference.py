@@ -371,14 +371,14 @@ def windows_1252(byte: int) -> str:
         return "\ufffd"
 
 
-def clean(native: bytes) -> tuple[str, list[str]]:
-    """Return text without NUL, at most 512 bytes of UTF-8, and the flags cut and cleaned."""
+def clean(native: bytes, room: int = 512) -> tuple[str, list[str]]:
+    """Return text without NUL, at most `room` bytes of UTF-8, and the flags cut and cleaned."""
     try:
         text = native.decode("utf-8")
         cleaned = "\0" in text
     except UnicodeDecodeError:
         text, cleaned = "".join(map(windows_1252, native)), True
-    kept, was_cut = cut(text.replace("\0", "\ufffd"), 512)
+    kept, was_cut = cut(text.replace("\0", "\ufffd"), room)
     return kept, ["cut"] * was_cut + ["cleaned"] * cleaned
 
 
@@ -466,21 +466,24 @@ def digits(text: bytes | None) -> str | None:
 
 def read_frames(data: bytes, now_ns: int = 0, profile: Profile | None = None) -> list[Fields]:
     """Read everything in `data`, whatever its formats, as codec.reading.read_frames does."""
-    from codec import reference_gbt26875 as gbt26875  # it imports from here
+    from codec import reference_gbt26875 as gbt26875  # they import from here
+    from codec import reference_tocsin as tocsin
     profile = profile or Profile()
+    names = {0x0A: "dc09", 0x40: "gbt26875", 0xC1: "tocsin"}
     found: list[Fields] = []
     garbage = at = 0
     while at < len(data):
         try:
             result = (gbt26875.read_frame(data[at:], now_ns, profile.clock) if data[at] == 0x40
+                      else tocsin.read_frame(data[at:], profile.key) if data[at] == 0xC1
                       else read_frame(data[at:], now_ns, profile))
         except Bad as bad:
             if str(bad) == "start":
                 garbage += 1
                 at += 1
                 continue
-            following = re.compile(b"[\n@]").search(data, at + 1)
-            result = {"protocol": "gbt26875" if data[at] == 0x40 else "dc09", "status": str(bad),
+            following = re.compile(b"[\n@\xc1]").search(data, at + 1)
+            result = {"protocol": names[data[at]], "status": str(bad),
                       "length": (following.start() if following else len(data)) - at}
         if garbage:
             found.append({"status": "garbage", "length": garbage})

@@ -21,6 +21,7 @@ cpdef enum RowKind:
     ROW_TICK = 3             # a deadline came due; journal time moves on
     ROW_CHANGE = 4           # registry, rules, test modes, answers; native = JSON
     ROW_LEVEL = 5            # a status word, not yet compared with the last one; becomes signals, never journalled
+    ROW_LIFE = 6             # the transmitter that the row names lives; never journalled
 
 cpdef enum SignalClass:
     CLASS_NONE = 0
