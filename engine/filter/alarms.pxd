@@ -7,7 +7,8 @@
 #
 # Bounded: alarms_max alarms, ITEMS_PER_ALARM_MAX items in one, items_max in all. What finds no room as an item is not
 # forgotten: its class is marked in `unkept`, and the alarm stays open until a restore without a point names that class.
-# What status words raise is counted instead (`unkept_words`): each of their signals is ended by exactly one other.
+# What status words raise is counted instead (`unkept_words`): each of their signals is ended by exactly one other. That
+# is so until one is raised that is open already (by a second path, or after a reset); then nothing is counted down.
 #
 # Memory: 128 bytes an alarm, 80 an item, 13 to 26 for the index: some 225 bytes for an alarm with one item. (220
 # measured with 1,000,000 open.) All of it is asked for at once; pages that were never touched cost nothing.
@@ -50,7 +51,7 @@ cdef struct Alarm:                   # 128 bytes, two cache lines
     uint8_t  signal_class            # of its most urgent signal
     uint8_t  verification            # only rises
     uint8_t  priority                # only falls, that is, grows more urgent
-    uint8_t  zero
+    uint8_t  raised_twice            # True: a status word raised what was open already
     uint16_t unkept_words            # open without an item, raised by status words; the largest value is for ever
     Place    place
 

@@ -132,6 +132,7 @@ cdef bint alarm_keep(Alarms* a, Alarm* alarm, uint8_t signal_class, uint16_t con
     point_size = point_kept(point_size)
     while at != NO_SLOT:
         if item_is(&a.items[at], signal_class, point, point_size):
+            alarm.raised_twice |= is_word
             return False
         last = at
         at = a.items[at].next
@@ -184,7 +185,7 @@ cdef bint alarm_release(Alarms* a, Alarm* alarm, uint8_t signal_class, const uin
     if point_size == 0:
         alarm.unkept &= <uint16_t>~mark
     if is_word and alarm.items == items and alarm.unkept_words:
-        if alarm.unkept_words < UNKEPT_WORDS_MAX:
+        if alarm.unkept_words < UNKEPT_WORDS_MAX and not alarm.raised_twice:
             alarm.unkept_words -= 1
         found = True
     return found

@@ -29,7 +29,8 @@ cdef packed struct SavedAlarm:
     uint8_t account_size
     uint8_t realm_size
     uint16_t unkept_words
-    uint8_t zero[10]
+    uint8_t raised_twice
+    uint8_t zero[9]
 
 cdef packed struct SavedItem:
     uint64_t signal
@@ -58,6 +59,7 @@ cdef uint8_t* write_alarm(uint8_t* out, const Alarms* a, const Alarm* alarm) noe
     saved.items = alarm.items
     saved.unkept = alarm.unkept
     saved.unkept_words = alarm.unkept_words
+    saved.raised_twice = alarm.raised_twice
     saved.condition = alarm.condition
     saved.signal_class = alarm.signal_class
     saved.verification = alarm.verification
@@ -181,6 +183,7 @@ cdef const uint8_t* read_alarm(Alarms* a, const uint8_t* at, const uint8_t* end)
     alarm.revision = saved.revision
     alarm.unkept = saved.unkept
     alarm.unkept_words = saved.unkept_words
+    alarm.raised_twice = saved.raised_twice
     alarm.condition = saved.condition
     alarm.signal_class = saved.signal_class
     alarm.verification = saved.verification

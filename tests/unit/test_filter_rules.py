@@ -260,6 +260,16 @@ def test_a_great_fire_of_status_words_ends_with_the_last_of_them(order: int) -> 
     assert steps == ["updated"] * 199 + ["cleared"]
 
 
+def test_a_great_fire_that_two_paths_tell_is_not_closed_too_early() -> None:
+    desk = Desk()
+    points = [f"1/1/40-{number:08x}" for number in range(100)]
+    for point in points * 2:
+        desk.give(FIRE, RAISED, point=point, level=0x02280002)
+    steps = {desk.give(FIRE, CLEARED, point=point, level=0x02280000)[1]["type"] for point in (points * 2)[:190]}
+    assert steps == {"updated"}
+    assert desk.filter.alarms_open == 1
+
+
 def test_beyond_the_table_every_fire_still_leaves() -> None:
     desk = Desk(alarms_max=3)
     for number in range(10):
