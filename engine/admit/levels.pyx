@@ -216,9 +216,10 @@ cdef class Levels:
         cdef uint32_t number = sought.number
         cdef uint64_t at
         cdef uint16_t resets
-        if number == LEVEL_UNKNOWN and sought.size:
+        cdef bint room = self.head - self.tail < self.changes_max
+        if number == LEVEL_UNKNOWN and sought.size and room:
             number = self.add(sought.hash, c.path[row], key, sought.size)
-        if number == LEVEL_UNKNOWN or self.head - self.tail == self.changes_max:
+        if number == LEVEL_UNKNOWN or not room:
             self.unremembered += 1
             return
         resets = next_reset(self.entries[number].word)

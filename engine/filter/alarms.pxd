@@ -7,6 +7,8 @@
 #
 # Bounded: alarms_max alarms, ITEMS_PER_ALARM_MAX items in one, items_max in all. What finds no room as an item is not
 # forgotten: its class is marked in `unkept`, and the alarm stays open until a restore without a point names that class.
+# What status words raise is counted instead (`unkept_words`): each of their signals is ended by exactly one other. That
+# is so until one is raised that is open already (by a second path, or after a reset); then nothing is counted down.
 #
 # Memory: 128 bytes an alarm, 80 an item, 13 to 26 for the index: some 225 bytes for an alarm with one item. (220
 # measured with 1,000,000 open.) All of it is asked for at once; pages that were never touched cost nothing.
@@ -21,6 +23,7 @@ from engine.siphash cimport HashKey, siphash
 
 cdef enum:
     NO_SLOT = 0xFFFFFFFF
+    UNKEPT_WORDS_MAX = 0xFFFF        # so many are counted; beyond, the alarm stays open
     PLACE_BYTES_MAX = 60         # account and realm together; a longer place is forwarded but not kept
     PLACE_HEAD_BYTES = 4
     ITEMS_PER_ALARM_MAX = 64
@@ -48,7 +51,8 @@ cdef struct Alarm:                   # 128 bytes, two cache lines
     uint8_t  signal_class            # of its most urgent signal
     uint8_t  verification            # only rises
     uint8_t  priority                # only falls, that is, grows more urgent
-    uint8_t  zero[3]
+    uint8_t  raised_twice            # True: a status word raised what was open already
+    uint16_t unkept_words            # open without an item, raised by status words; the largest value is for ever
     Place    place
 
 cdef struct Item:                    # 80 bytes
@@ -104,7 +108,7 @@ cdef inline uint32_t alarms_find(const Alarms* a, const Place* place, uint64_t h
             return slot
 
 cdef inline bint alarm_is_open(const Alarm* alarm) noexcept nogil:
-    return alarm.items != 0 or alarm.unkept != 0
+    return alarm.items != 0 or alarm.unkept != 0 or alarm.unkept_words != 0
 
 cdef int alarms_create(Alarms* a, uint32_t alarms_max, uint32_t items_max, bytes hash_key) except -1
 cdef void alarms_destroy(Alarms* a) noexcept
@@ -113,7 +117,7 @@ cdef void alarms_remove(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil
 cdef uint32_t alarms_seek(const Alarms* a, uint64_t id) noexcept nogil
 cdef uint32_t item_add(Alarms* a, Alarm* alarm, uint32_t last) noexcept nogil
 cdef bint alarm_keep(Alarms* a, Alarm* alarm, uint8_t signal_class, uint16_t condition, const uint8_t* point,
-                     uint32_t point_size, uint64_t signal) noexcept nogil
+                     uint32_t point_size, uint64_t signal, bint is_word) noexcept nogil
 cdef bint alarm_release(Alarms* a, Alarm* alarm, uint8_t signal_class, const uint8_t* point,
-                        uint32_t point_size) noexcept nogil
+                        uint32_t point_size, bint is_word) noexcept nogil
 cdef int alarms_check(const Alarms* a) except -1

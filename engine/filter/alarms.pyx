@@ -122,19 +122,26 @@ cdef inline uint32_t point_kept(uint32_t point_size) noexcept nogil:
 
 
 cdef bint alarm_keep(Alarms* a, Alarm* alarm, uint8_t signal_class, uint16_t condition, const uint8_t* point,
-                     uint32_t point_size, uint64_t signal) noexcept nogil:
-    """Remember that something is open. Return False when it was open already, or marks its class for want of room."""
+                     uint32_t point_size, uint64_t signal, bint is_word) noexcept nogil:
+    """Remember that something is open. Return False when it was open already, or marks its class for want of room.
+
+    is_word   it came from a status word: without room it is counted, not marked
+    """
     cdef uint32_t at = alarm.item, last = NO_SLOT
     cdef Item* item
     point_size = point_kept(point_size)
     while at != NO_SLOT:
         if item_is(&a.items[at], signal_class, point, point_size):
+            alarm.raised_twice |= is_word
             return False
         last = at
         at = a.items[at].next
     at = item_add(a, alarm, last)
     if at == NO_SLOT:
-        alarm.unkept |= <uint16_t>(1 << signal_class)
+        if not is_word:
+            alarm.unkept |= <uint16_t>(1 << signal_class)
+        elif alarm.unkept_words < UNKEPT_WORDS_MAX:
+            alarm.unkept_words += 1
         return False
     item = &a.items[at]
     item.signal = signal
@@ -146,14 +153,17 @@ cdef bint alarm_keep(Alarms* a, Alarm* alarm, uint8_t signal_class, uint16_t con
 
 
 cdef bint alarm_release(Alarms* a, Alarm* alarm, uint8_t signal_class, const uint8_t* point,
-                        uint32_t point_size) noexcept nogil:
+                        uint32_t point_size, bint is_word) noexcept nogil:
     """Forget what a restore clears: the item of its class and point; without a point, all of its class.
+
+    is_word  it came from a status word: without an item it ends one that was counted
 
     Returns  False when it fits nothing that is open. A point that no item has fits when its class is marked as open
              without items: it may be one of those, so the restore is told, but only one without a point ends the mark.
     """
     cdef uint32_t at = alarm.item, last = NO_SLOT, next
     cdef uint16_t mark = <uint16_t>(1 << signal_class)
+    cdef uint16_t items = alarm.items
     cdef bint found = alarm.unkept & mark
     point_size = point_kept(point_size)
     while at != NO_SLOT:
@@ -174,6 +184,10 @@ cdef bint alarm_release(Alarms* a, Alarm* alarm, uint8_t signal_class, const uin
         at = next
     if point_size == 0:
         alarm.unkept &= <uint16_t>~mark
+    if is_word and alarm.items == items and alarm.unkept_words:
+        if alarm.unkept_words < UNKEPT_WORDS_MAX and not alarm.raised_twice:
+            alarm.unkept_words -= 1
+        found = True
     return found
 
 

@@ -176,7 +176,8 @@ cdef class Filter:
                 slot = alarms_add(&self.alarms, &place, hash)
         if slot != NO_SLOT:
             alarm = &self.alarms.slots[slot]
-            alarm_keep(&self.alarms, alarm, signal_class, c.condition[row], c.arena + point.at, point.size, signal)
+            alarm_keep(&self.alarms, alarm, signal_class, c.condition[row], c.arena + point.at, point.size, signal,
+                       c.level[row] != 0)
         else:
             type = EVENT_RAISED
             memset(&passing, 0, sizeof(passing))
@@ -208,7 +209,8 @@ cdef class Filter:
             slot = alarms_find(&self.alarms, &place, hash)
         if slot != NO_SLOT:
             alarm = &self.alarms.slots[slot]
-        if alarm == NULL or not alarm_release(&self.alarms, alarm, signal_class, c.arena + point.at, point.size):
+        if alarm == NULL or not alarm_release(&self.alarms, alarm, signal_class, c.arena + point.at, point.size,
+                                                c.level[row] != 0):
             if is_off(&self.choice, signal_class):
                 self.decide(row, VERDICT_SUPPRESS, REASON_CLASS_OFF, RULE_CLASS_OFF)
             else:
@@ -350,7 +352,8 @@ cdef class Filter:
             "verification": VERIFICATION_TEXT.get(alarm.verification, "unknown"), "priority": alarm.priority,
             "revision": alarm.revision, "count": alarm.count, "first_received_at": time_text(alarm.opened_ns),
             "received_at": time_text(alarm.changed_ns), "open": items,
-            "open_beyond": [text for number, text in CLASS_TEXT.items() if alarm.unkept >> number & 1],
+            "open_beyond": [text for number, text in CLASS_TEXT.items() if alarm.unkept >> number & 1
+                            or alarm.unkept_words and number == alarm.signal_class],
         }
 
     def verdict_counts(self):

@@ -4,7 +4,7 @@
 #   32 then the alarms in the order of their ids, each as
 #        64 bytes  u64 id, u64 event, i64 opened_ns, i64 changed_ns, u32 count, u32 revision, u16 items, u16 unkept,
 #                  u16 condition, u8 class, u8 verification, u8 priority, u8 protocol, u8 account size, u8 realm size,
-#                  12 zero
+#                  u16 unkept words, u8 raised twice, 9 zero
 #        account and realm
 #        its items in order, each u64 signal, u16 condition, u8 class, u8 point size, then the point
 #

@@ -28,7 +28,9 @@ cdef packed struct SavedAlarm:
     uint8_t protocol
     uint8_t account_size
     uint8_t realm_size
-    uint8_t zero[12]
+    uint16_t unkept_words
+    uint8_t raised_twice
+    uint8_t zero[9]
 
 cdef packed struct SavedItem:
     uint64_t signal
@@ -56,6 +58,8 @@ cdef uint8_t* write_alarm(uint8_t* out, const Alarms* a, const Alarm* alarm) noe
     saved.revision = alarm.revision
     saved.items = alarm.items
     saved.unkept = alarm.unkept
+    saved.unkept_words = alarm.unkept_words
+    saved.raised_twice = alarm.raised_twice
     saved.condition = alarm.condition
     saved.signal_class = alarm.signal_class
     saved.verification = alarm.verification
@@ -178,6 +182,8 @@ cdef const uint8_t* read_alarm(Alarms* a, const uint8_t* at, const uint8_t* end)
     alarm.count = saved.count
     alarm.revision = saved.revision
     alarm.unkept = saved.unkept
+    alarm.unkept_words = saved.unkept_words
+    alarm.raised_twice = saved.raised_twice
     alarm.condition = saved.condition
     alarm.signal_class = saved.signal_class
     alarm.verification = saved.verification

@@ -243,6 +243,33 @@ def test_what_has_no_room_as_an_item_keeps_the_alarm_open_until_a_restore_withou
     assert event["type"] == "cleared"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_great_fire_of_status_words_ends_with_the_last_of_them(order: int) -> None:
+    """More components than an alarm has items; also over a snapshot."""
+    desk = Desk()
+    points = [f"1/1/40-{number:08x}" for number in range(200)]
+    for point in points:
+        desk.give(FIRE, RAISED, point=point, level=0x02280002)
+    [row] = desk.filter.open_alarms()
+    assert (len(row["open"]), row["open_beyond"]) == (64, ["fire"])  # type: ignore[arg-type]
+    saved = desk.filter.save()
+    desk.filter = Filter(next_event=1, hash_key=bytes(16))
+    desk.filter.load(b"".join(saved))
+    steps = [desk.give(FIRE, CLEARED, point=point, level=0x02280000)[1]["type"]
+             for point in points[::order]]
+    assert steps == ["updated"] * 199 + ["cleared"]
+
+
+def test_a_great_fire_that_two_paths_tell_is_not_closed_too_early() -> None:
+    desk = Desk()
+    points = [f"1/1/40-{number:08x}" for number in range(100)]
+    for point in points * 2:
+        desk.give(FIRE, RAISED, point=point, level=0x02280002)
+    steps = {desk.give(FIRE, CLEARED, point=point, level=0x02280000)[1]["type"] for point in (points * 2)[:190]}
+    assert steps == {"updated"}
+    assert desk.filter.alarms_open == 1
+
+
 def test_beyond_the_table_every_fire_still_leaves() -> None:
     desk = Desk(alarms_max=3)
     for number in range(10):
