@@ -276,6 +276,7 @@ def check(config: Config) -> None:
     listeners, accounts = config.listeners, [transmitter.account for transmitter in config.transmitters]
     names = [listener.name for listener in listeners]
     places = [listener.listen for listener in listeners if listener.listen.port]
+    unfit = [one.account for one in config.transmitters if one.key and not fits(one)]
     keyless = [one.account for one in config.transmitters if one.encrypted_only and not one.key]
     twice = [*repeated(names), *repeated(places), *repeated(accounts)]
     for broken, message in (
@@ -289,6 +290,8 @@ def check(config: Config) -> None:
         (journal.bytes_max < 4 * journal.segment_bytes,
          f"journal.bytes_max = {journal.bytes_max} bytes: allowed is at least 4 times journal.segment "
          f"({journal.segment_bytes} bytes)"),
+        (bool(unfit), f"key of {', '.join(unfit[:3])}: allowed with tocsin: is a key of 32 bytes (64 hex digits) "
+                      "and an account that is a key id, 1 to 16777215"),
         (bool(keyless), f"encrypted_only = true for {', '.join(keyless[:3])}: allowed only with key or key_file"),
         (config.unknown_accounts.limit > config.paths.max,
          f"unknown_accounts.limit = {config.unknown_accounts.limit}: allowed is at most paths.max "
@@ -296,6 +299,15 @@ def check(config: Config) -> None:
     ):
         if broken:
             raise ConfigError(message)
+
+
+def fits(transmitter: Transmitter) -> bool:
+    """Tell whether a key is one that the transmitter's protocol has."""
+    protocol, _, account = transmitter.account.partition(":")
+    if protocol != "tocsin":
+        return True
+    name = account.partition("@")[0]
+    return len(transmitter.key) == 32 and name.isdecimal() and name[0] != "0" and int(name) < 1 << 24
 
 
 def repeated(values: list[Any]) -> list[Any]:

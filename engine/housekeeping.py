@@ -99,7 +99,8 @@ class House:
         if not at or engine.outcomes_trouble:  # beyond the outcome log's end it would leave a hole for good
             return
         sections: Sections = {
-            "paths": engine.paths.save(), "admit": engine.admit.save(), "filter": engine.filter.save(),
+            "paths": engine.paths.save(), "admit": engine.admit.save(), "windows": engine.windows.save(),
+            "filter": engine.filter.save(),
             "listening": engine.listening.listening_ms.to_bytes(8, "little"),
         }
         await engine.outcomes.sync()

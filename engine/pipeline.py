@@ -55,6 +55,7 @@ from engine.listen.registered import FrameRules, Registered
 from engine.listen.replays import Replays
 from engine.listen.tcp import TcpListener
 from engine.listen.udp import UdpListener
+from engine.listen.windows import Windows
 from engine.operate.access import BadTokenFile, holders_of
 from engine.operate.lag import LagSampler
 from engine.operate.server import Operate
@@ -143,11 +144,13 @@ class Pipeline:
         self.paths = PathTable(config.paths.max, self.hash_key)
         self.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
                            config.admit.window_ns, self.hash_key, config.admit.levels_max)
+        self.windows = Windows(sum(one.account.startswith("tocsin:") for one in config.transmitters))
         try:
             self.filter = self.new_filter(sections.get("filter"))
             if snapshot:
                 self.paths.load(sections["paths"])
                 self.admit.load(sections["admit"])
+                self.windows.load(sections["windows"])
         except ValueError as error:
             raise Unusable(f"the snapshot cannot be used: {error}") from None
         if not snapshot and journal.trimmed:
@@ -159,6 +162,7 @@ class Pipeline:
             lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
         async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
             self.admit.apply(batch)
+            self.windows.apply(batch)
             self.judge_batch(span, batch, replayed=True)
         self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
                                         self.clock.monotonic_ns())
@@ -193,7 +197,8 @@ class Pipeline:
                               config.supervision.default_ns // MS, self.registered())
         self.enrolment = enrolment
         self.refused = RefusedFrames()
-        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats, self.replays())
+        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats, self.replays(),
+                                 self.windows)
         lag = LagSampler(self.clock)
         self.view = View(self)
         self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens),

@@ -11,7 +11,7 @@ from libc.string cimport memcmp, memcpy
 
 from codec.batch cimport (NO_PATH, TIME_NONE, Batch, Columns, Row, batch_has_room, batch_move, batch_push,
                           batch_row)
-from codec.words cimport CONDITION_RESET, PROTOCOL_GBT26875, ROW_LEVEL, ROW_SIGNAL, STATE_CLEARED
+from codec.words cimport CONDITION_RESET, PROTOCOL_GBT26875, PROTOCOL_TOCSIN, ROW_LEVEL, ROW_SIGNAL, STATE_CLEARED
 from engine.index cimport (INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put,
                            index_remove)
 from engine.intake cimport (OFFER_KNOWN, OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, Mark,
@@ -27,7 +27,8 @@ cdef enum:
 
 cdef bint same_frame(const Columns* c, uint32_t first, uint32_t second) noexcept nogil:
     """Tell whether two neighbouring rows are signals of one frame: a frame that is known is not journalled again."""
-    return (c.path[first] == c.path[second] and c.received_ns[first] == c.received_ns[second]
+    return ((c.path[first] == c.path[second] or c.protocol[first] == PROTOCOL_TOCSIN)
+            and c.received_ns[first] == c.received_ns[second]
             and c.identity[first].size == c.identity[second].size
             and memcmp(c.arena + c.identity[first].at, c.arena + c.identity[second].at, c.identity[first].size) == 0)
 
@@ -96,8 +97,9 @@ cdef class Admit(Intake):
         known[0] = False
         if entry == NULL:
             return TICKET_DURABLE
-        if c.occurred_ns[row] != TIME_NONE and c.occurred_ns[row] == entry.stamp_ns:
-            known[0] = True
+        if c.protocol[row] == PROTOCOL_TOCSIN \
+                or (c.occurred_ns[row] != TIME_NONE and c.occurred_ns[row] == entry.stamp_ns):
+            known[0] = True                  # the identity of the one has a counter that never comes twice
             return entry.ticket
         newest = index_first(&self.by_point, entry.point)
         while True:

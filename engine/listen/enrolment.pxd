@@ -16,6 +16,8 @@ cdef struct Registered:              # a transmitter that the configuration name
     PathKey  key                     # account and protocol; listener = realm number, the rest zero
     uint32_t supervision_ms
     AesKey   aes                     # rounds 0: no key, its frames come in clear
+    uint8_t  mac_key[32]             # of a sender of the Tocsin profile
+    uint8_t  has_mac_key
     int32_t  window_past_s           # as in the codec's Profile, and what follows
     int32_t  window_future_s
     uint8_t  encrypted_only

@@ -8,7 +8,7 @@ from libc.string cimport memcmp, memcpy, memset
 from codec.aes cimport aes_key_set
 from codec.batch cimport NO_PATH, TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.limits cimport ACCOUNT_BYTES_MAX
-from codec.words cimport ROW_ENROLMENT
+from codec.words cimport PROTOCOL_TOCSIN, ROW_ENROLMENT
 from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
 from engine.listen.registered import FrameRules
 from engine.paths cimport LISTENERS_MAX, PATH_TEXT_BYTES_MAX, TRAIT_WATCHED, PathText, path_set_trait
@@ -66,7 +66,12 @@ cdef class Enrolment:
         entry.window_past_s, entry.window_future_s = rules.window_past_s, rules.window_future_s
         entry.encrypted_only, entry.check_clear_stamps = rules.encrypted_only, rules.check_clear_stamps
         entry.reject_stale = rules.reject_stale
-        if key and not aes_key_set(&entry.aes, <const uint8_t*>PyBytes_AS_STRING(key), len(key)):
+        if protocol == PROTOCOL_TOCSIN and key:
+            if len(key) != sizeof(entry.mac_key):
+                raise ValueError(f"the key of account {account!r} has {len(key)} bytes; the Tocsin profile takes 32")
+            memcpy(entry.mac_key, PyBytes_AS_STRING(key), len(key))
+            entry.has_mac_key = True
+        elif key and not aes_key_set(&entry.aes, <const uint8_t*>PyBytes_AS_STRING(key), len(key)):
             raise ValueError(f"the key of account {account!r} has {len(key)} bytes; allowed are 16, 24 or 32")
         index_put(&self.by_name, siphash(&self.paths.hash_key, <const uint8_t*>&entry.key, sizeof(PathKey)),
                   self.registered_count)
@@ -95,8 +100,9 @@ cdef class Enrolment:
         cdef const Registered* entry = self.find(&self.paths.path[number].key)
         if entry == NULL:
             return False, FrameRules()
-        return entry.aes.rounds != 0, FrameRules(entry.window_past_s, entry.window_future_s, bool(entry.encrypted_only),
-                                                 bool(entry.check_clear_stamps), bool(entry.reject_stale))
+        has_key = entry.aes.rounds != 0 or entry.has_mac_key != 0
+        return has_key, FrameRules(entry.window_past_s, entry.window_future_s, bool(entry.encrypted_only),
+                                   bool(entry.check_clear_stamps), bool(entry.reject_stale))
 
     cdef const Registered* find(self, const PathKey* key) noexcept nogil:
         """Return what the configuration says of this transmitter, or NULL."""

@@ -5,12 +5,14 @@ from codec.frame cimport Frame, Profile
 from codec.limits cimport REPLY_BYTES_MAX
 from codec.status cimport Status
 from engine.heartbeats cimport HeartbeatLog
-from engine.intake cimport Intake
+from engine.intake cimport Intake, Mark
 from engine.listen.counters cimport Counters
 from engine.listen.enrolment cimport Admission, Enrolment
 from engine.listen.refused cimport RefusedFrames
+from engine.listen.members cimport Members
 from engine.listen.replays cimport Replays
-from engine.paths cimport PathKey, PathTable
+from engine.listen.windows cimport Windows
+from engine.paths cimport Path, PathKey, PathTable
 
 cdef enum:
     PROTOCOL_ANY = 0
@@ -49,6 +51,7 @@ cdef class Receiver:
     cdef RefusedFrames refused
     cdef HeartbeatLog heartbeats
     cdef Replays replays
+    cdef Windows windows
     cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting
     cdef Counters counters
 
@@ -63,7 +66,14 @@ cdef class Receiver:
     cdef bint is_replay(self, const PathKey* key, const Frame* frame, const Arrival* arrival) noexcept nogil
     cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil
-    cdef void journal(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
-                      const Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void note_life(self, Path* path, uint32_t number, const Arrival* arrival) noexcept nogil
+    cdef Status read(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
+                     const Arrival* arrival) noexcept nogil
+    cdef Status settle_members(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined,
+                               const Arrival* arrival, Mark* mark, Members* members) noexcept nogil
+    cdef void touch_members(self, const Frame* frame, const Members* members, const Arrival* arrival,
+                            Taken* taken) noexcept nogil
+    cdef void journal(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined, const Arrival* arrival,
+                      Taken* taken) noexcept nogil
     cdef void answer(self, const Frame* frame, const Profile* profile, const Arrival* arrival,
                      Taken* taken) noexcept nogil

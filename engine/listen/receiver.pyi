@@ -5,12 +5,14 @@ from engine.intake import Intake
 from engine.listen.enrolment import Enrolment
 from engine.listen.refused import RefusedFrames
 from engine.listen.replays import Replays
+from engine.listen.windows import Windows
 from engine.paths import PathTable
 
 class Receiver:
     """What one frame leads to; UDP and TCP share it."""
 
     def __init__(self, paths: PathTable, enrolment: Enrolment, intake: Intake, refused: RefusedFrames,
-                 heartbeats: HeartbeatLog, replays: Replays | None = None) -> None: ...
+                 heartbeats: HeartbeatLog, replays: Replays | None = None,
+                 windows: Windows | None = None) -> None: ...
     def counts(self) -> dict[str, Any]:
         """Return what was counted: frames, rejected, replies and shed by label texts, and plain numbers."""

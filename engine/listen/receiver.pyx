@@ -13,8 +13,10 @@ from codec.formats cimport find_start, format_of, split
 from codec.frame cimport ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
 from codec.limits cimport FRAME_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
-from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_QUARANTINED, FRAME_HEARTBEAT,
-                          FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT, PROTOCOL_DC09, PROTOCOL_GBT26875, STATE_RAISED)
+from codec.tocsin cimport tocsin_tag
+from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT,
+                          FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT, PROTOCOL_DC09, PROTOCOL_GBT26875,
+                          PROTOCOL_TOCSIN, STATE_RAISED)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.intake cimport OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
@@ -22,7 +24,9 @@ from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_
                                      SHED_ENROLMENT, SHED_SIGNAL)
 from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered, is_watched
 from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
+from engine.listen.members cimport Members, carries_alarm, key_id_of, members_find, members_part, members_take_lives
 from engine.listen.refused import REFUSAL_TEXT
+from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_WATCHED, Path, path_find, path_has_trait,
                            path_key_of, path_touch)
@@ -51,13 +55,15 @@ cdef inline void put_token(Columns* c, const Frame* frame) noexcept nogil:
 
 cdef class Receiver:
     def __cinit__(self, PathTable paths not None, Enrolment enrolment not None, Intake intake not None,
-                  RefusedFrames refused not None, HeartbeatLog heartbeats not None, Replays replays=None):
+                  RefusedFrames refused not None, HeartbeatLog heartbeats not None, Replays replays=None,
+                  Windows windows=None):
         self.paths = paths
         self.enrolment = enrolment
         self.intake = intake
         self.refused = refused
         self.heartbeats = heartbeats
         self.replays = replays or Replays(REPLAY_FRAMES, REPLAY_SPAN_NS, os.urandom(16))
+        self.windows = windows or Windows(16)
         self.entropy = int.from_bytes(os.urandom(8), "little")
         memset(&self.counters, 0, sizeof(Counters))
 
@@ -68,7 +74,7 @@ cdef class Receiver:
         cdef uint32_t number
         cdef Admission admission
         cdef Profile profile
-        cdef const Profile* known = NULL
+        cdef Profile* known = NULL
         cdef bint watched = False
         cdef int shown
         cdef Status status = split(data, size, &frame)
@@ -99,7 +105,7 @@ cdef class Receiver:
             profile = self.profile_of(&key)
             known = &profile
             watched = not frame.encrypted
-            if frame.encrypted and profile.key == NULL:
+            if frame.encrypted and profile.key == NULL and profile.mac_key == NULL:
                 self.refuse(data, frame.size, &frame, arrival, BAD_CRYPTO, taken)
                 return
         if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
@@ -136,20 +142,23 @@ cdef class Receiver:
             learn(&self.paths.learned[number], frame, shown, arrival.received_ns)
         # A late frame may be a recording, as one that came before is: neither proves life.
         if frame.answer != ANSWER_REFUSE and not (frame.encrypted and self.is_replay(key, frame, arrival)):
-            path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
+            self.note_life(path, number, arrival)
             if frame.kind == FRAME_HEARTBEAT:
                 heartbeat_note(self.heartbeats, number, arrival.received_ns)
-            if path.peer != arrival.peer:
-                self.paths.peer_changes += path.peer != 0
-                path.peer = arrival.peer
-            if path.state == PATH_FAULT:
-                self.paths.note_return(number)
         if frame.answer != ANSWER_REFUSE and (
                 path.state == PATH_PENDING and taken.status == OK and taken.ticket == TICKET_DURABLE
                 and self.intake.offered > self.intake.durable):
             # Its enrolment is on the way: nothing is answered before that is on the disk. When all is there and
             # only the path table does not know it yet, nobody would release a reply that is held.
             taken.ticket = self.intake.offered
+
+    cdef void note_life(self, Path* path, uint32_t number, const Arrival* arrival) noexcept nogil:
+        path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
+        if path.peer != arrival.peer:
+            self.paths.peer_changes += path.peer != 0
+            path.peer = arrival.peer
+        if path.state == PATH_FAULT:
+            self.paths.note_return(number)
 
     cdef void answer(self, const Frame* frame, const Profile* profile, const Arrival* arrival,
                      Taken* taken) noexcept nogil:
@@ -204,7 +213,10 @@ cdef class Receiver:
     cdef bint is_replay(self, const PathKey* key, const Frame* frame, const Arrival* arrival) noexcept nogil:
         """Tell whether an encrypted frame came before. A repetition is answered, but it may be a recording."""
         cdef uint32_t number
-        if not self.replays.is_replay(key, frame, arrival.monotonic_ns):
+        if frame.protocol == PROTOCOL_TOCSIN:
+            if frame.form != STANDING_AGAIN:
+                return False
+        elif not self.replays.is_replay(key, frame, arrival.monotonic_ns):
             return False
         number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, key)
         if number != NO_PATH:
@@ -218,6 +230,8 @@ cdef class Receiver:
         if entry != NULL:
             if entry.aes.rounds:
                 profile.key = &entry.aes
+            if entry.has_mac_key:
+                profile.mac_key = entry.mac_key
             profile.window_past_s = entry.window_past_s
             profile.window_future_s = entry.window_future_s
             profile.encrypted_only = entry.encrypted_only
@@ -252,14 +266,10 @@ cdef class Receiver:
             self.paths.set_state(admission.path, PATH_PENDING)
         return admission
 
-    cdef void journal(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
-                      const Arrival* arrival, Taken* taken) noexcept nogil:
-        """Decode a frame's signals into the intake. Without room nothing of it stays, and it gets no reply."""
-        cdef Mark mark = self.intake.mark()
-        cdef Offered offered
+    cdef Status read(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
+                     const Arrival* arrival) noexcept nogil:
+        """Decode a frame's rows into the intake."""
         cdef Origin origin
-        cdef Status status
-        cdef bint told = False
         cdef const char* realm = self.paths.listener_text[arrival.listener].realm
         cdef uint32_t realm_size = self.paths.listener_text[arrival.listener].realm_size
         origin.received_ns = arrival.received_ns
@@ -268,7 +278,19 @@ cdef class Receiver:
         origin.realm.at = origin.realm.size = 0
         if realm_size and self.intake.rows.arena_max - self.intake.rows.arena_used > realm_size:
             origin.realm = batch_text(self.intake.rows, <const uint8_t*>realm, realm_size)
-        status = format_of(frame.start[0]).decode(frame, profile, &origin, self.intake.rows)
+        return format_of(frame.start[0]).decode(frame, profile, &origin, self.intake.rows)
+
+    cdef void journal(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined, const Arrival* arrival,
+                      Taken* taken) noexcept nogil:
+        """Decode a frame's signals into the intake. Without room nothing of it stays, and it gets no reply."""
+        cdef Mark mark = self.intake.mark()
+        cdef Offered offered
+        cdef bint told = False
+        cdef Members members
+        cdef Status status = self.read(frame, profile, path, quarantined, arrival)
+        members.count = 0
+        if status == OK and frame.protocol == PROTOCOL_TOCSIN:
+            status = self.settle_members(frame, profile, path, quarantined, arrival, &mark, &members)
         taken.status = status
         if status != OK:
             self.intake.withdraw(mark)
@@ -276,12 +298,14 @@ cdef class Receiver:
                 self.counters.shed[<int>SHED_SIGNAL] += 1
             else:
                 self.refuse(frame.start, frame.size, frame, arrival, status, taken)
-                if frame.answer == ANSWER_REFUSE:  # a stamp outside the window, data that the protocol does not have
+                if frame.answer == ANSWER_REFUSE or frame.protocol == PROTOCOL_TOCSIN:
+                    # A stamp outside the window, a counter that is used up, data that the protocol does not have.
                     self.answer(frame, profile, arrival, taken)
                     self.refused.note_answer(taken.reply, taken.reply_size)
             return
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)
+            self.touch_members(frame, &members, arrival, taken)
             return
         if frame.protocol == PROTOCOL_DC09 and frame.token == TOKEN_UNKNOWN and path != NO_PATH \
                 and not self.paths.learned[path].seen & <int>SEEN_UNREADABLE_TOKEN:
@@ -295,6 +319,61 @@ cdef class Receiver:
             taken.status = BATCH_FULL
         elif offered.outcome == OFFER_NOTHING:
             frame.kind = FRAME_HEARTBEAT
+        if taken.status == OK:
+            self.touch_members(frame, &members, arrival, taken)
+
+    cdef Status settle_members(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined,
+                               const Arrival* arrival, Mark* mark, Members* members) noexcept nogil:
+        """See where an authentic message stands by its counter, and whose rows it brings.
+
+        mark     where its rows begin; later when enrolments had to go before them
+        members  filled
+        Returns  OK | BATCH_FULL | BAD_TIME: its counter is used up, and there is no alarm in it
+        """
+        cdef Columns* c = self.intake.rows
+        cdef uint32_t highest, i
+        cdef bint stale
+        cdef Status status
+        frame.form = self.windows.judge(key_id_of(frame), frame.sequence, tocsin_tag(frame), &highest)
+        stale = frame.form == STANDING_STALE
+        if stale:
+            profile.counter = highest
+            frame.answer = ANSWER_REFUSE
+            if profile.reject_stale or not carries_alarm(c, mark.row):
+                return BAD_TIME
+        members_find(members, frame, arrival.listener, c, mark.row, self.paths)
+        if members.unknown:
+            self.intake.withdraw(mark[0])
+            for i in range(members.unknown):
+                if self.meet(&members.strangers[i], arrival).policy == POLICY_LATER:
+                    self.counters.shed[<int>SHED_ENROLMENT] += 1
+                    return BATCH_FULL
+            mark[0] = self.intake.mark()
+            status = self.read(frame, profile, path, quarantined, arrival)
+            if status != OK:
+                return status
+            members_find(members, frame, arrival.listener, c, mark.row, self.paths)
+            members_part(c, mark.row, frame, self.enrolment.policy == POLICY_REFUSE)
+        if stale:
+            for i in range(mark.row, c.count):
+                c.flags[i] |= <uint16_t>FLAG_LATE
+        members_take_lives(c, mark.row)
+        return OK
+
+    cdef void touch_members(self, const Frame* frame, const Members* members, const Arrival* arrival,
+                            Taken* taken) noexcept nogil:
+        """The transmitters that a message speaks of live, unless it is stale or came before."""
+        cdef uint32_t i
+        cdef Path* path
+        for i in range(members.count):
+            if members.paths[i] == NO_PATH:
+                continue
+            path = &self.paths.path[members.paths[i]]
+            if frame.answer != ANSWER_REFUSE and frame.form != STANDING_AGAIN:
+                self.note_life(path, members.paths[i], arrival)
+            if path.state == PATH_PENDING and taken.ticket == TICKET_DURABLE \
+                    and self.intake.offered > self.intake.durable:
+                taken.ticket = self.intake.offered
 
     cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil:
         """Add the fault that operators see once of a transmitter: it says something that nobody here can read.
@@ -329,7 +408,7 @@ cdef class Receiver:
             "replies": {(PROTOCOL_TEXT[p], ANSWER_TEXT[k]): c.replies[p][k]
                         for p in range(1, PROTOCOL_COUNT) for k in range(1, len(ANSWER_TEXT))},
             "shed": {SHED_TEXT[k]: c.shed[k] for k in range(SHED_COUNT)},
-            "replays": self.replays.found, "replays_early": self.replays.early,
+            "replays": self.replays.found + self.windows.repeated, "replays_early": self.replays.early,
             "replies_withheld": c.replies_withheld, "bytes": c.bytes, "garbage_bytes": c.garbage_bytes,
             "connections_accepted": c.connections_accepted,
         }

@@ -16,6 +16,7 @@ from engine.listen.refused import RefusedFrames
 from engine.listen.registered import Registered
 from engine.listen.tcp import TcpConnection, TcpListener
 from engine.listen.udp import UdpListener
+from engine.listen.windows import Windows
 from engine.paths import PathTable
 from engine.supervise.listening import ListeningClock
 
@@ -42,7 +43,7 @@ class World:
 
     def __init__(self, *, policy: str = "enrol", rate: float = 1e6, limit: int = 1_000_000, paths_max: int = 100_000,
                  registered: list[Registered] | None = None, realm: str = "", rows: int = 1024,
-                 arena_bytes: int = 1 << 20, heartbeats: int = 0) -> None:
+                 arena_bytes: int = 1 << 20, heartbeats: int = 0, windows: Windows | None = None) -> None:
         self.clock = FakeClock(monotonic_ns=1000 * SECOND)
         self.listening = ListeningClock(0, self.clock.monotonic_ns())
         self.paths = PathTable(paths_max, HASH_KEY)
@@ -50,7 +51,9 @@ class World:
         self.enrolment = Enrolment(self.paths, policy, rate, limit, 90_000, registered or [])
         self.refused = RefusedFrames()
         self.heartbeats = HeartbeatLog(heartbeats)
-        self.receiver = Receiver(self.paths, self.enrolment, self.admit, self.refused, self.heartbeats)
+        self.windows = windows or Windows(16)
+        self.receiver = Receiver(self.paths, self.enrolment, self.admit, self.refused, self.heartbeats,
+                                 windows=self.windows)
         self.listener = self.enrolment.listen_on("default", realm)
         self.latency = {"heartbeat": Histogram(), "signal": Histogram()}
         self.journalled: list[dict[str, object]] = []
