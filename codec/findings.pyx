@@ -90,6 +90,7 @@ cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings
     row.sequence = text.sequence
     row.level = 0
     row.realm = origin.realm
+    row.details = Text(0, 0)
     row.raw = batch_text(batch, frame.start, frame.size)
     whole = batch_text(batch, text.start, text.size) if text != frame else row.raw
     row.identity = text_of(whole, text.identity)

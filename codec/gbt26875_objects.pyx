@@ -175,6 +175,7 @@ cdef Status begin(Reader* reader, const Frame* frame, const Origin* origin, Colu
     row.received_ns = origin.received_ns
     row.path = origin.path
     row.realm = origin.realm
+    row.details = Text(0, 0)
     row.sequence = frame.sequence
     row.protocol = frame.protocol
     row.raw = batch_text(batch, frame.start, frame.size)
