@@ -3,8 +3,8 @@
     field     item { '/' or '|' item }
     item      [mark] { modifier } { event }   or, behind '|', text
     mark      N new, O old; holds for all that follows, until the next one
-    modifier  two lower-case letters and a value: da ti id ri pi ai ph lv va pt rg ss. Only ri, the area, is kept; it
-              holds until the next one
+    modifier  two lower-case letters and a value: da ti id ri pi ai ph lv va pt rg ss. Each holds
+              until the next one of its name; ri is the area, the others go into the details
     event     two upper-case letters, an address, a text; the text stands between two '^' or reaches to the item's end
     text      A and characters to the next '|': belongs to the event before it
 
@@ -26,7 +26,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr
 
 from codec.codes.lookup cimport is_sia_code, sia_meaning
-from codec.findings cimport Finding, all_zeros, extend, span_of
+from codec.findings cimport MODIFIERS_MAX, Finding, all_zeros, extend, modifier_name, span_of
 from codec.limits cimport FRAME_SIGNALS_MAX
 from codec.status cimport BAD_FIELD, OK, Status
 from codec.text cimport HEX, is_digit, is_lower, is_upper
@@ -102,8 +102,9 @@ cdef uint32_t item_end(const Reader* reader, uint32_t at) noexcept nogil:
     return at
 
 
-cdef void read_modifier(Reader* reader) noexcept nogil:
-    """Read a modifier and its value; keep the area."""
+cdef void read_modifier(Reader* reader, Findings* findings) noexcept nogil:
+    """Read a modifier and its value; keep the area, and the others for the details."""
+    cdef int name
     cdef const uint8_t* start = reader.start
     cdef uint32_t value = reader.at + 2, at = value, run
     while at < reader.end and (is_digit(start[at]) or start[at] == 0x3A or start[at] == 0x2E or start[at] == 0x2C
@@ -119,6 +120,14 @@ cdef void read_modifier(Reader* reader) noexcept nogil:
         reader.area = span_of(value, at)
         if all_zeros(start, reader.area):
             reader.area.size = 0
+    elif at > value:
+        name = modifier_name(start[reader.at], start[reader.at + 1])
+        if name >= 0 and findings.modifiers == MODIFIERS_MAX:
+            findings.cut = True
+        elif name >= 0:
+            findings.modifier[findings.modifiers].name = <uint8_t>name
+            findings.modifier[findings.modifiers].value = span_of(value, at)
+            findings.modifiers += 1
     reader.at = at
 
 
@@ -188,7 +197,7 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
                 reader.at += 1
             extend(findings, reader.at)
         elif reader.at + 1 < reader.end and is_lower(start[reader.at]) and is_lower(start[reader.at + 1]):
-            read_modifier(&reader)
+            read_modifier(&reader, findings)
             reader.barred = False
         elif is_mark(&reader, reader.at):
             reader.old = start[reader.at] == 0x4F
@@ -199,6 +208,7 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
             if findings.count == FRAME_SIGNALS_MAX:
                 return BAD_FIELD
             read_event(&reader, &findings.found[findings.count])
+            findings.found[findings.count].modifiers = findings.modifiers
             findings.alive = findings.alive and is_alive(start, &findings.found[findings.count])
             findings.count += 1
             reader.barred = False

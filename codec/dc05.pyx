@@ -43,6 +43,7 @@ cdef void read_event(const uint8_t* start, uint32_t at, uint32_t end, Finding* f
     cdef uint32_t code = (HEX[start[at + 1]] - 1) << 8 | (HEX[start[at + 2]] - 1) << 4 | (HEX[start[at + 3]] - 1)
     cdef uint32_t past
     found.native = span_of(at, end)
+    found.modifiers = 0
     found.meaning = contact_id_meaning(HEX[start[at]] - 1, code)
     found.flags = 0 if found.meaning.known else FLAG_UNKNOWN_CODE
     at = past_blanks(start, at + 4, end)

@@ -8,17 +8,28 @@ from codec.limits cimport FRAME_SIGNALS_MAX
 from codec.status cimport Status
 from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_PREALARM, STATE_CLEARED
 
+cdef enum:
+    MODIFIERS_MAX = 64       # of one frame
+
+cdef struct Modifier:        # of the events behind it, until the next one of its name (DC-03)
+    uint8_t name             # index into a table of findings.pyx
+    Span    value
+
 cdef struct Finding:         # one event; spans of the frame
     Span     native          # the code block as sent, with its text
     Span     area            # area or group; empty when none is given or it is all zeros
     Span     address         # zone, user, ...; may be empty
     Meaning  meaning
     uint16_t flags           # FLAG_OLD, FLAG_UNKNOWN_CODE
+    uint32_t modifiers       # of Findings.modifier, how many stood before it
 
 cdef struct Findings:
     uint32_t count
     bint     unread          # something stood there that is no event
     bint     alive           # nothing but the automatic test of zone 0, which some panels send as heartbeat
+    bint     cut             # more modifiers stood there than MODIFIERS_MAX
+    uint32_t modifiers
+    Modifier modifier[MODIFIERS_MAX]
     Finding  found[FRAME_SIGNALS_MAX]
 
 cdef inline bint all_zeros(const uint8_t* start, Span span) noexcept nogil:
@@ -54,6 +65,8 @@ cdef inline bint carries_fire(const Findings* findings) noexcept nogil:
             return True
     return False
 
+cdef int modifier_name(uint8_t first, uint8_t second) noexcept nogil
+cdef void apply_trigger(const uint8_t* start, Findings* findings, uint8_t trigger, bint contact_id) noexcept nogil
 cdef Status push_findings(const Frame* frame, const Findings* findings, const Origin* origin, uint16_t flags,
                           Columns* batch) noexcept nogil
 cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings* findings, const Origin* origin,

@@ -4,13 +4,14 @@ Slow and short on purpose: regular expressions over whole bodies instead of curs
 """
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from codec.codes.lookup import read_table
+from codec.reference_details import EPOCH, MODIFIERS, stamp, text_of, write
 from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
 
 HEARTBEATS = {b"NULL", b"XNM"}
@@ -18,14 +19,14 @@ REPLIES = {b"ACK", b"NAK", b"DUH", b"RSP"}
 EVENTS = {b"SIA-DCS", b"ADM-CID"}
 OTHER_DATA = {b"SIA-PUL", b"ACR-SF", b"ADM-41E", b"ADM-42E", b"ADM-HS", b"DSC-43", b"FBI-SF", b"ITI-I", b"SCN-S8",
               b"SCN-S16", b"SCN-S24", b"SCT", b"SES-SS", b"SIA-S2K", b"SK-FSK1", b"SK-FSK2"}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEX = b"[0-9A-Fa-f]"
 PREAMBLES = (re.compile(rb"\n(?P<crc>%b{4})0(?P<length>%b{3})(?=\")" % (HEX, HEX)),
              re.compile(rb"\n(?P<crc>[\x00-\xff]{2})0(?P<length>%b{3})(?=\")" % HEX))
 ACCOUNT = rb'[0-9A-Za-z._+*-]{3,16}'
 HEADER = re.compile(rb'"(?P<star>\*?+)(?P<token>[^"]{1,16})"(?P<sequence>[0-9]{4})(?P<rest>[^[]*)\[', re.DOTALL)
 NUMBERS = re.compile(rb"(?:R(?P<R>%b{0,6}))?(?:L(?P<L>%b{0,6}))?(?:#(?P<account>%b)?)?" % (HEX, HEX, ACCOUNT))
-STAMP = re.compile(rb"(\d\d):(\d\d):(\d\d),(\d\d)-(\d\d)-(\d{4})")
+TRIGGERS = {b"F": ("fire", "fire"), b"M": ("fire", "manual_call_point"), b"G": ("gas", "gas"),
+            b"W": ("supervisory", "water_leak")}
 EXTENDED = re.compile(rb"[^]]*(?:\](?![\[_]|\Z)[^]]*)*\](?=[\[_]|\Z)", re.DOTALL)
 
 Fields = dict[str, Any]
@@ -105,19 +106,6 @@ def split(data: bytes) -> tuple[bytes, int, bool]:
 
 # ---- header ----------------------------------------------------------------------------------------------------
 
-def stamp(text: bytes) -> int | None:
-    """Seconds since 1970 of HH:MM:SS,MM-DD-YYYY, or None."""
-    found = STAMP.fullmatch(text)
-    if not found:
-        return None
-    hour, minute, second, month, day, year = map(int, found.groups())
-    try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-    return (moment - EPOCH) // timedelta(seconds=1) if 1970 <= year <= 2261 else None
-
-
 def shown(seconds: int | None) -> str | None:
     return None if seconds is None else (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -173,11 +161,13 @@ def read_rest(part: Fields, text: bytes) -> None:
     if taken is None:
         raise Bad("field")
     part["data"], rest = taken
+    part["extended"] = []
     while rest.startswith(b"["):
         taken = take_bracket(rest[1:])
         if taken is None:
             break
         field, rest = taken
+        part["extended"].append(field)
         if field[:1] == b"H" and len(field) == 20:
             part["occurred"] = stamp(field[1:])
         elif re.fullmatch(rb"[GJ][0-9]{1,6}", field):
@@ -234,7 +224,7 @@ def meaning_of_contact_id(qualifier: str, code: str) -> tuple[tuple[int, int, in
 def event(native: bytes, area: bytes, address: bytes, meaning: tuple[int, int, int], known: bool,
           old: bool = False) -> Fields:
     return {"native": native, "area": area if area.strip(b"0") else b"", "address": address, "meaning": meaning,
-            "flags": ["unknown_code"] * (not known) + ["old"] * old}
+            "modifiers": [], "flags": ["unknown_code"] * (not known) + ["old"] * old}
 
 
 def contact_id(rest: bytes) -> tuple[list[Fields], bool]:
@@ -267,6 +257,7 @@ class SiaField:
     def __init__(self, rest: bytes) -> None:
         self.rest, self.at, self.area, self.old, self.barred = rest, 0, b"", False, False
         self.marked = False
+        self.modifiers: list[tuple[str, bytes]] = []
         self.events: list[Fields] = []
         self.unread = False
 
@@ -312,6 +303,8 @@ class SiaField:
             end = run.end()
         if name == b"ri":
             self.area = self.rest[at:end]
+        elif name.decode() in MODIFIERS and end > at:
+            self.modifiers.append((name.decode(), self.rest[at:end]))
         self.at = end
 
     def event(self) -> None:
@@ -325,7 +318,7 @@ class SiaField:
             end = self.item_end(end)
         meaning, known = meaning_of_sia(code)
         self.events.append(event(self.rest[start:end], self.area, self.rest[start + 2:behind], meaning, known, self.old)
-                           | {"start": start, "code": code})
+                           | {"start": start, "code": code, "modifiers": self.modifiers[:]})
         self.at = end
 
     def read(self) -> None:
@@ -364,33 +357,23 @@ def cut(text: str, bytes_max: int) -> tuple[str, bool]:
     return kept, kept != text
 
 
-def windows_1252(byte: int) -> str:
-    try:
-        return bytes([byte]).decode("cp1252")
-    except UnicodeDecodeError:
-        return "\ufffd"
-
-
 def clean(native: bytes) -> tuple[str, list[str]]:
     """Return text without NUL, at most 512 bytes of UTF-8, and the flags cut and cleaned."""
-    try:
-        text = native.decode("utf-8")
-        cleaned = "\0" in text
-    except UnicodeDecodeError:
-        text, cleaned = "".join(map(windows_1252, native)), True
-    kept, was_cut = cut(text.replace("\0", "\ufffd"), 512)
+    text, cleaned = text_of(native)
+    kept, was_cut = cut(text, 512)
     return kept, ["cut"] * was_cut + ["cleaned"] * cleaned
 
 
-def signal(found: Fields, flags: list[str]) -> Fields:
+def signal(found: Fields, flags: list[str], extended: list[bytes]) -> Fields:
     signal_class, condition, state = found["meaning"]
     area = found["area"][:63] + b"/" if found["area"] else b""
     point, was_cut = cut((area + found["address"]).decode("ascii"), 64)
     native, text_flags = clean(found["native"])
     was_cut = was_cut or len(found["area"]) > 63
-    all_flags = {*flags, *text_flags, *found["flags"], *(["cut"] if was_cut else [])}
+    details, details_flags = write(extended, found["modifiers"])
+    all_flags = {*flags, *details_flags, *text_flags, *found["flags"], *(["cut"] if was_cut else [])}
     return {"class": CLASS_TEXT[signal_class], "condition": CONDITION_TEXT[condition], "state": STATE_TEXT[state],
-            "point": point, "native": native, "flags": sorted(all_flags)}
+            "point": point, "native": native, "flags": sorted(all_flags)} | ({"details": details} if details else {})
 
 
 # ---- all together ----------------------------------------------------------------------------------------------
@@ -400,7 +383,9 @@ def signals(part: Fields, flags: list[str]) -> list[Fields]:
     inner, rest = content(part["data"])
     events: list[Fields] = []
     if part["token"] not in EVENTS | OTHER_DATA:
-        rest, unread = part["identity"], True
+        hidden = [field[:1] + b"*" * len(field[1:]) if field[:1] == b"K" else field for field in part["extended"]]
+        rest = b"%b%b]%b" % (part["head"], part["data"], b"".join(b"[%b]" % field for field in hidden))
+        unread = True
     elif part["token"] in EVENTS:
         events, unread = sia(rest) if part["token"] == b"SIA-DCS" else contact_id(rest)
     else:
@@ -409,8 +394,24 @@ def signals(part: Fields, flags: list[str]) -> list[Fields]:
         raise Bad("field")
     if not events and unread:
         events = [event(rest, b"", b"", family(False), False)]
+    triggers = [field[1:] for field in [field for field in part["extended"] if field][:32] if field[:1] == b"T"]
+    trigger = next((letter for letter in triggers if len(letter) == 1), b"")
+    for found in events:
+        if "unknown_code" in found["flags"] and trigger in TRIGGERS:
+            apply_trigger(found, TRIGGERS[trigger], part["token"] == b"ADM-CID" and found["native"][:1] == b"3")
     differs = part["header_account"] is not None and inner is not None and inner.upper() != part["account"]
-    return [signal(found, flags + ["account_differs"] * differs) for found in events]
+    old = None not in (part["stamp"], part["occurred"]) and part["stamp"] - part["occurred"] >= 120
+    flags = flags + ["account_differs"] * differs + ["old"] * old
+    return [signal(found, flags, part["extended"]) for found in events]
+
+
+def apply_trigger(found: Fields, trigger: tuple[str, str], restore: bool) -> None:
+    """Name an unknown event by the alarm trigger of its frame."""
+    signal_class, condition, _ = found["meaning"]
+    named = number(CLASS_TEXT, trigger[0])
+    if condition == 0 and signal_class in (named, number(CLASS_TEXT, "info")):
+        state = number(STATE_TEXT, "cleared" if restore else "raised")
+        found["meaning"] = (named, number(CONDITION_TEXT, trigger[1]), state)
 
 
 def is_stale(part: Fields, now_ns: int, profile: Profile) -> bool:
