@@ -26,7 +26,8 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr
 
 from codec.codes.lookup cimport is_sia_code, sia_meaning
-from codec.findings cimport MODIFIERS_MAX, Finding, all_zeros, extend, modifier_name, span_of
+from codec.dc09_details cimport modifier_name
+from codec.findings cimport MODIFIERS_MAX, Finding, all_zeros, extend, span_of
 from codec.limits cimport FRAME_SIGNALS_MAX
 from codec.status cimport BAD_FIELD, OK, Status
 from codec.text cimport HEX, is_digit, is_lower, is_upper
@@ -122,12 +123,10 @@ cdef void read_modifier(Reader* reader, Findings* findings) noexcept nogil:
             reader.area.size = 0
     elif at > value:
         name = modifier_name(start[reader.at], start[reader.at + 1])
-        if name >= 0 and findings.modifiers == MODIFIERS_MAX:
-            findings.cut = True
-        elif name >= 0:
+        if name >= 0 and findings.modifiers < MODIFIERS_MAX:
             findings.modifier[findings.modifiers].name = <uint8_t>name
             findings.modifier[findings.modifiers].value = span_of(value, at)
-            findings.modifiers += 1
+        findings.modifiers += name >= 0
     reader.at = at
 
 

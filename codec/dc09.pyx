@@ -46,11 +46,12 @@ from codec.batch cimport TIME_NONE, Columns
 from codec.crc16 cimport crc16, crc16_update
 from codec.dc03 cimport read_sia
 from codec.dc05 cimport read_contact_id
+from codec.dc09_details cimport apply_trigger
 from codec.dc09_encrypted cimport open_frame
 from codec.dc09_extended cimport closing_bracket, read_extended, trigger_of
 from codec.dc09_preamble cimport holds_preamble, preamble_size
 from codec.dc09_reply cimport encode
-from codec.findings cimport Finding, Findings, apply_trigger, carries_fire, push_decrypted
+from codec.findings cimport Finding, Findings, carries_fire, push_decrypted
 from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin,
                           Profile, default_profile, is_old, is_stale, number_pack)
 from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX,
@@ -371,7 +372,7 @@ cdef Status decode_signals(Frame* text, const Frame* frame, const Origin* origin
     cdef Content content = content_of(text.start, text.data)
     cdef Status status = OK
     findings.count = findings.modifiers = 0
-    findings.alive = findings.cut = False
+    findings.alive = False
     findings.unread = content.rest.size > 0
     if text.token == TOKEN_SIA_DCS:
         status = read_sia(text.start, content.rest, &findings)

@@ -9,10 +9,10 @@ from codec.status cimport Status
 from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_PREALARM, STATE_CLEARED
 
 cdef enum:
-    MODIFIERS_MAX = 64       # of one frame
+    MODIFIERS_MAX = 32       # of one frame; it bounds the details of its rows to one more than that
 
 cdef struct Modifier:        # of the events behind it, until the next one of its name (DC-03)
-    uint8_t name             # index into a table of findings.pyx
+    uint8_t name             # index into the table of dc09_details.pyx
     Span    value
 
 cdef struct Finding:         # one event; spans of the frame
@@ -27,8 +27,7 @@ cdef struct Findings:
     uint32_t count
     bint     unread          # something stood there that is no event
     bint     alive           # nothing but the automatic test of zone 0, which some panels send as heartbeat
-    bint     cut             # more modifiers stood there than MODIFIERS_MAX
-    uint32_t modifiers
+    uint32_t modifiers       # how many stood there; the first MODIFIERS_MAX of them are kept
     Modifier modifier[MODIFIERS_MAX]
     Finding  found[FRAME_SIGNALS_MAX]
 
@@ -65,8 +64,6 @@ cdef inline bint carries_fire(const Findings* findings) noexcept nogil:
             return True
     return False
 
-cdef int modifier_name(uint8_t first, uint8_t second) noexcept nogil
-cdef void apply_trigger(const uint8_t* start, Findings* findings, uint8_t trigger, bint contact_id) noexcept nogil
 cdef Status push_findings(const Frame* frame, const Findings* findings, const Origin* origin, uint16_t flags,
                           Columns* batch) noexcept nogil
 cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings* findings, const Origin* origin,

@@ -55,10 +55,10 @@ cdef struct Frame:
     Span     token_text
     Span     data            # what decode reads
     Span     identity        # the bytes that make two frames the same (clear frames)
-    Span     extended        # DC-09's fields behind the data, with their brackets
     Span     account_text    # the header's account as sent; empty when the header gives none (the reply echoes it)
     int64_t  stamp_ns        # the frame's own time, ns since 1970 UTC, or TIME_NONE
     int64_t  occurred_ns     # when it happened, where the frame says so apart from its stamp, or TIME_NONE
+    Span     extended        # DC-09's fields behind the data, with their brackets
     uint32_t examined        # bytes that split looked at, also when it fails; tests of linear time add them up
 
 cdef enum:                   # the window without another: what DC-09 asks for

@@ -19,6 +19,7 @@ from codec.crc16 cimport crc16
 from codec.dc09 cimport PREAMBLE_BINARY, PREAMBLE_HEXADECIMAL
 from codec.dc09_encrypted cimport pad_size, put_pad, seal
 from codec.dc09_reply cimport close_frame, put_stamp
+from codec.findings cimport MODIFIERS_MAX
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport (ANSWER_COUNT, CLOCK_BCD, CLOCK_BINARY, CLOCK_UNKNOWN, NUMBER_NONE, WINDOW_FUTURE_S,
                           WINDOW_PAST_S, Answer, Format, Frame, Origin, Profile, default_profile, number_digits,
@@ -82,7 +83,8 @@ def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns, *, 
 cdef Batch new_batch():
     """A batch with room for every frame: its bytes, its text, its details, and a copy of each native and point."""
     return Batch(FRAME_SIGNALS_MAX * LEVEL_SIGNALS_MAX,
-                 FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX + DETAILS_BYTES_MAX)
+                 FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX
+                 + (MODIFIERS_MAX + 1) * DETAILS_BYTES_MAX)
 
 
 cdef str number_text(uint32_t number):

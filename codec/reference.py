@@ -467,20 +467,22 @@ def digits(text: bytes | None) -> str | None:
 
 def read_frames(data: bytes, now_ns: int = 0, profile: Profile | None = None) -> list[Fields]:
     """Read everything in `data`, whatever its formats, as codec.reading.read_frames does."""
-    from codec import reference_gbt26875 as gbt26875  # it imports from here
+    from codec import reference_gbt26875 as gbt26875  # they import from here
+    from codec import reference_surgard as surgard
     profile = profile or Profile()
     found: list[Fields] = []
     garbage = at = 0
     while at < len(data):
         try:
             result = (gbt26875.read_frame(data[at:], now_ns, profile.clock) if data[at] == 0x40
+                      else surgard.read_frame(data[at:], profile) if data[at] == 0x53
                       else read_frame(data[at:], now_ns, profile))
         except Bad as bad:
             if str(bad) == "start":
                 garbage += 1
                 at += 1
                 continue
-            following = re.compile(b"[\n@]").search(data, at + 1)
+            following = re.compile(rb"[\n@]|S(?=R|\Z)").search(data, at + 1)
             result = {"protocol": "gbt26875" if data[at] == 0x40 else "dc09", "status": str(bad),
                       "length": (following.start() if following else len(data)) - at}
         if garbage:

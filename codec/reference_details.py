@@ -1,4 +1,4 @@
-"""What a DC-09 frame says beside its events, in plain Python, from dc09_extended.pyx, details.pyx and findings.pyx."""
+"""What a DC-09 frame says beside its events, in plain Python, from dc09_extended, details and dc09_details."""
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ TRIGGERS = {"F": "fire", "G": "gas", "W": "water", "S": "sensor", "C": "contact"
 MODIFIERS = {"da": "event_date", "ti": "event_time", "id": "user", "pi": "peripheral", "ai": "automation",
              "ph": "phone", "lv": "level", "va": "value", "pt": "path", "rg": "route_group", "ss": "sub_subscriber"}
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
-FIELDS_MAX, MODIFIERS_MAX, DEPTH_MAX, BYTES_MAX = 32, 64, 16, 4096
+FIELDS_MAX, MODIFIERS_MAX, DEPTH_MAX, BYTES_MAX = 32, 32, 16, 4096
 
 
 def stamp(text: bytes) -> int | None:

@@ -103,7 +103,9 @@ def inputs(seed: int, count: int):
         elif draw > 0.5:
             data = mutate(rng, data) + frame(rng)
         elif draw > 0.47:
-            data = bytes(rng.choices(b"\n\r00001A\"[]|#_^", k=rng.randrange(80)))
+            data = bytes(rng.choices(b"\n\r00001A\"[]|#_^S", k=rng.randrange(80)))
+            if rng.random() < 0.5:
+                data += mutate(rng, b"SR0001L0001    006969XX    [ID00000000]") + rng.choice([b"", b"\x14", frame(rng)])
         yield data
 
 

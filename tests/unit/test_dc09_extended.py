@@ -203,9 +203,9 @@ def test_modifiers_are_kept_for_the_events_behind_them() -> None:
 
 
 def test_too_many_modifiers_are_cut_and_flagged() -> None:
-    data = b"#1234|N" + b"".join(b"id%d/" % number for number in range(65)) + b"FA1"
+    data = b"#1234|N" + b"".join(b"id%d/" % number for number in range(33)) + b"FA1"
     signal, = only(data=data)["signals"]
-    assert (signal["details"], signal["flags"]) == ({"user": "63"}, ["cut"])
+    assert (signal["details"], signal["flags"]) == ({"user": "31"}, ["cut"])
 
 
 def test_a_frame_without_more_has_no_details() -> None:
