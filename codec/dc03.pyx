@@ -14,13 +14,14 @@ address and next code (NFA129, Nri2FA3, OP001NM). Hence:
               decimal digits that stand there
     value     decimal digits and : . , - ; goes on with hex digits to the next separator, 4 in all, unless the
               two letters that stand there are a code
-    N and O   are a mark before a lower-case letter, a separator or the end, and before two upper-case letters, if no
-              mark came before (the standard begins with one, and NFD must not be taken for NF), if those two are a
-              code, or if N or O with the first of them is none
+    N and O   are a mark before a lower-case letter, a separator, a blank or the end, and before two upper-case
+              letters, if no mark came before (the standard begins with one, and NFD must not be taken for NF), if
+              those two are a code, or if N or O with the first of them is none
     A         behind '|' begins an event, not a text, if it is a code before a digit or the item's end (AR, AT)
     a code    glued behind an address counts if it is in the table and before a digit or the item's end
-A separator between two '^' separates nothing; a '^' without a second is an ordinary character.
-What is none of these belongs to the event before it. RP of zone 0, area 0, alone, is the heartbeat of Ajax hubs.
+Blanks before an item and behind its text are padding. A separator between two '^' separates nothing; a '^' without a
+second is an ordinary character. What is none of these belongs to the event before it. RP of zone 0, area 0,
+alone, is the heartbeat of Ajax hubs.
 """
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr
@@ -34,6 +35,7 @@ from codec.text cimport HEX, is_digit, is_lower, is_upper
 from codec.words cimport FLAG_OLD, FLAG_UNKNOWN_CODE
 
 cdef enum:
+    BLANK = 0x20
     SLASH = 0x2F
     BAR = 0x7C
     CARET = 0x5E
@@ -80,7 +82,7 @@ cdef bint is_mark(const Reader* reader, uint32_t at) noexcept nogil:
     cdef const uint8_t* start = reader.start
     if start[at] != 0x4E and start[at] != 0x4F:
         return False
-    if ends_item(reader, at + 1) or is_lower(start[at + 1]):
+    if ends_item(reader, at + 1) or is_lower(start[at + 1]) or start[at + 1] == BLANK:
         return True
     if not two_upper(reader, at + 1):
         return False
@@ -160,8 +162,10 @@ cdef void read_event(Reader* reader, Finding* found) noexcept nogil:
             at = <uint32_t>(second - start) + 1
     if not is_clear_code(reader, at):
         at = item_end(reader, at)
-    found.native = span_of(code, at)
     reader.at = at
+    while start[at - 1] == BLANK:        # ends at the code
+        at -= 1
+    found.native = span_of(code, at)
 
 
 cdef inline bint is_alive(const uint8_t* start, const Finding* found) noexcept nogil:
@@ -189,6 +193,8 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
     while reader.at < reader.end:
         if is_separator(start[reader.at]):
             reader.barred = start[reader.at] == BAR
+            reader.at += 1
+        elif start[reader.at] == BLANK:
             reader.at += 1
         elif reader.barred and findings.count and start[reader.at] == LETTER_A \
                 and not is_clear_code(&reader, reader.at):

@@ -29,6 +29,7 @@ Accepted beyond the standard, because transmitters in the field send it:
   account of other         ioBroker.sia samples: letters, digits and - . _ + *; the reply repeats
   characters than hex      it as it was sent
   lower-case hex           several
+  blanks as padding        around items and texts of the data
 
 A wrong length must not hide the next frame: LF and a whole preamble (the bytes before a quote, and it) inside a body
 mean that the length is wrong, at once, however much is there. It also bounds the work: a look ends at the next

@@ -188,6 +188,7 @@ cdef Status begin(Reader* reader, const Frame* frame, const Origin* origin, Colu
 
 cdef void prepare(Reader* reader, const uint8_t* object, uint32_t point_bytes, int64_t occurred_ns) noexcept nogil:
     """Begin the rows of one object."""
+    # Old by the device's own clock: its object happened well before the frame about it was made.
     reader.row.flags = reader.flags | (FLAG_OLD if is_old(occurred_ns, reader.frame.stamp_ns) else 0)
     reader.row.level = 0
     reader.row.kind = ROW_SIGNAL

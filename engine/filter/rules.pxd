@@ -12,6 +12,9 @@
 # `suppress` means that no event leaves: the signal is stored with its verdict and stays queryable. `hold` is for rules
 # that wait for more; none of these does.
 #
+# A signal that its transmitter had stored (FLAG_OLD), or whose stamp is outside its window (FLAG_LATE), leaves at once
+# like any other; its verification is late, whatever raised it.
+#
 # Places for later rules: a second detector point confirms (verification_of sees one signal only today), test modes and
 # registry (they come as ROW_CHANGE rows), chatter, and what a reset of the panel clears (rule_of, RULE_RESET).
 

@@ -24,7 +24,8 @@ PIECES = [
     b"id1/id2/" * 20, b"FA017", b"^Smoke hall^", b"|A Boiler room", b"OP001NM", b"RP0000", b"ri0", b"QQ9", b"FQQ",
     b" ", b"]", b"[", b"_", b"x",
     b"*text*", b"\xe9", b"\xc3\xa9", b"\0", b"\x81", b"\xf0\x9f\x94\xa5", b"a" * 70, b"1" * 70,
-    b"\xe2\x82\xac" * 180, b"1110 01 012", b"311", b" 00 000", b"AT1", b"AR", b"GA^", b"#", b"1A", b"BADF", b"\n",
+    b"\xe2\x82\xac" * 180, b"1110 01 012", b"1234 18 1131 01 015 8", b"1234181131010158", b"18 1110 01 012",
+    b"311", b" 00 000", b"AT1", b"AR", b"GA^", b"#", b"1A", b"BADF", b"\n",
     b"\r",
 ]
 EXTENDED = [

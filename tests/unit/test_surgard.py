@@ -2,6 +2,8 @@
 import pytest
 
 from codec import reference
+from codec.explain import explain
+from codec.explained import Setting
 from codec.reading import build_frame, count_steps, encode_reply, read_frames, reply_to, split_status
 
 SAMPLE = b"SR0001L0001    006969XX    [ID00000000]"      # pysiaalarm, utils/regexes.py
@@ -69,3 +71,11 @@ def test_an_s_in_garbage_neither_waits_nor_swallows(garbage: bytes) -> None:
 def test_time_is_linear(pattern: bytes) -> None:
     data = (pattern * (65536 // len(pattern) + 1))[:65536]
     assert count_steps(data) < 12 * len(data)
+
+
+def test_it_is_explained() -> None:
+    [whole] = explain(SAMPLE, Setting(0))
+    assert [part.name for part in whole.parts] == ["mark", "receiver", "line", "account", "event", "identity"]
+    assert (whole.answer, whole.answered[:12]) == (b"\x06", "06: accepted")
+    [part] = explain(SAMPLE[:20], Setting(0))
+    assert part.parts[0].faults == ("not all of it came",)
