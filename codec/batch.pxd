@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cdef enum:
-    BATCH_VERSION = 2
+    BATCH_VERSION = 3
     BATCH_HEADER_BYTES = 16
 
 cdef enum:
@@ -43,6 +43,7 @@ cdef struct Columns:
     Text*     realm                  # empty where the listener names none
     Text*     point                  # system, zone, detector, as the transmitter gives it, joined by '/'
     Text*     native                 # the transmitter's own code and text; UTF-8 without NUL
+    Text*     details                # what else the frame says: a JSON object, or empty; rows of a frame share it
     Text*     identity               # token, sequence, account and data: what makes two frames the same
     Text*     raw                    # the whole frame as received; rows of one frame share it
     uint16_t* condition              # Condition
@@ -63,6 +64,7 @@ cdef struct Row:                     # one row on its way into a batch; spans al
     Text     realm
     Text     point
     Text     native
+    Text     details
     Text     identity
     Text     raw
     uint16_t condition
@@ -97,6 +99,7 @@ cdef inline void batch_push(Columns* c, const Row* row) noexcept nogil:
     c.realm[i] = row.realm
     c.point[i] = row.point
     c.native[i] = row.native
+    c.details[i] = row.details
     c.identity[i] = row.identity
     c.raw[i] = row.raw
     c.condition[i] = row.condition

@@ -26,11 +26,17 @@ class Batch:
         """Return one row with its numbers and texts; for people and tests, never for the hot path.
 
         Keys    kind, protocol, path, sequence, level, received_ns, occurred_ns (or None), account, realm, point,
-                native, class, condition, state, flags, identity, raw
+                native, details, class, condition, state, flags, identity, raw
         Raises  IndexError
         """
     def add(self, *, kind: int = 1, protocol: int = 0, path: int = 0xFFFFFFFF, sequence: int = 0,
             level: int = 0, received_ns: int = 0, occurred_ns: int | None = None, account: str = "", realm: str = "",
-            point: str = "", native: str = "", signal_class: int = 0, condition: int = 0, state: int = 0,
-            flags: int = 0, identity: bytes = b"", raw: bytes = b"") -> bool:
+            point: str = "", native: str = "", details: str = "", signal_class: int = 0, condition: int = 0,
+            state: int = 0, flags: int = 0, identity: bytes = b"", raw: bytes = b"") -> bool:
         """Add one row that Python made (a tick, a line fault, a test). Return False when it does not fit."""
+
+def check_details(text: str) -> None:
+    """Raise AssertionError unless `text` is a JSON object that PostgreSQL and a line of a stream can take.
+
+    At most DETAILS_BYTES_MAX bytes, not empty, no control character as it is, no U+0000 and no surrogate in any form.
+    """

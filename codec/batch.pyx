@@ -3,11 +3,13 @@
 Rejected: one `cdef` object a row (5 times the cost of columns), and pickling for the journal; the encoded form
 is a copy of the columns, so that writing is one pass of memcpy and reading needs no pass at all.
 """
+import json
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from codec.limits cimport BATCH_ARENA_BYTES_MAX, BATCH_ROWS_MAX
+from codec.limits cimport BATCH_ARENA_BYTES_MAX, BATCH_ROWS_MAX, DETAILS_BYTES_MAX
 from codec.words cimport ROW_LEVEL, ROW_SIGNAL
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, ROW_KIND_TEXT, STATE_TEXT
 
@@ -29,6 +31,7 @@ cdef size_t columns_layout(Columns* c, uint8_t* memory, uint32_t rows) noexcept 
     c.realm = <Text*>at; at += eight
     c.point = <Text*>at; at += eight
     c.native = <Text*>at; at += eight
+    c.details = <Text*>at; at += eight
     c.identity = <Text*>at; at += eight
     c.raw = <Text*>at; at += eight
     c.condition = <uint16_t*>at; at += two
@@ -52,6 +55,7 @@ cdef Row batch_row(const Columns* c, uint32_t index) noexcept nogil:
     row.realm = c.realm[index]
     row.point = c.point[index]
     row.native = c.native[index]
+    row.details = c.details[index]
     row.identity = c.identity[index]
     row.raw = c.raw[index]
     row.condition = c.condition[index]
@@ -82,6 +86,7 @@ cdef void copy_columns(const Columns* source, Columns* target, uint32_t rows) no
     memcpy(target.realm, source.realm, rows * 8)
     memcpy(target.point, source.point, rows * 8)
     memcpy(target.native, source.native, rows * 8)
+    memcpy(target.details, source.details, rows * 8)
     memcpy(target.identity, source.identity, rows * 8)
     memcpy(target.raw, source.raw, rows * 8)
     memcpy(target.condition, source.condition, rows * 2)
@@ -90,6 +95,17 @@ cdef void copy_columns(const Columns* source, Columns* target, uint32_t rows) no
     memcpy(target.protocol, source.protocol, rows)
     memcpy(target.signal_class, source.signal_class, rows)
     memcpy(target.state, source.state, rows)
+
+
+def check_details(str text not None):
+    """Raise AssertionError unless `text` is a JSON object that PostgreSQL and a line of a stream can take."""
+    assert len(text.encode()) <= DETAILS_BYTES_MAX
+    assert not any(ord(character) < 0x20 for character in text)
+    found = json.loads(text)
+    assert isinstance(found, dict) and found
+    plain = json.dumps(found, ensure_ascii=False)    # what stood escaped stands as itself
+    plain.encode()                                   # refuses a surrogate
+    assert "\\u0000" not in plain.replace("\\\\", "")
 
 
 cdef class Batch:
@@ -170,7 +186,7 @@ cdef class Batch:
         assert c.arena_used <= c.arena_max
         for i in range(c.count):
             row = batch_row(c, i)
-            for span in (row.account, row.realm, row.point, row.native, row.identity, row.raw):
+            for span in (row.account, row.realm, row.point, row.native, row.details, row.identity, row.raw):
                 assert <size_t>span.at + span.size <= c.arena_used
             assert row.kind in ROW_KIND_TEXT
             assert row.protocol in PROTOCOL_TEXT
@@ -181,6 +197,8 @@ cdef class Batch:
             assert row.level != 0 or row.kind != ROW_LEVEL
             self.text(row.native).encode()
             self.text(row.point).encode()
+            if row.details.size:
+                check_details(self.text(row.details))
 
     cdef str text(self, Text span):
         return self.columns.arena[span.at:span.at + span.size].decode("utf-8")
@@ -195,7 +213,8 @@ cdef class Batch:
             "level": row.level,
             "received_ns": row.received_ns, "occurred_ns": None if row.occurred_ns == TIME_NONE else row.occurred_ns,
             "account": self.text(row.account), "realm": self.text(row.realm), "point": self.text(row.point),
-            "native": self.text(row.native), "class": row.signal_class, "condition": row.condition,
+            "native": self.text(row.native), "details": self.text(row.details),
+            "class": row.signal_class, "condition": row.condition,
             "state": row.state, "flags": row.flags,
             "identity": <bytes>c.arena[row.identity.at:row.identity.at + row.identity.size],
             "raw": <bytes>c.arena[row.raw.at:row.raw.at + row.raw.size],
@@ -203,10 +222,11 @@ cdef class Batch:
 
     def add(self, *, int kind=ROW_SIGNAL, int protocol=0, uint32_t path=NO_PATH, uint32_t sequence=0,
             uint32_t level=0, int64_t received_ns=0, occurred_ns=None, str account="", str realm="", str point="",
-            str native="", int signal_class=0, int condition=0, int state=0, int flags=0, bytes identity=b"",
-            bytes raw=b""):
+            str native="", str details="", int signal_class=0, int condition=0, int state=0, int flags=0,
+            bytes identity=b"", bytes raw=b""):
         cdef Row row
-        texts = [account.encode(), realm.encode(), point.encode(), native.encode(), identity, raw]
+        texts = [account.encode(), realm.encode(), point.encode(), native.encode(), details.encode(),
+                 identity, raw]
         if not batch_has_room(&self.columns, 1, sum(map(len, texts))):
             return False
         row.kind = kind
@@ -220,7 +240,7 @@ cdef class Batch:
         row.condition = condition
         row.state = state
         row.flags = flags
-        row.account, row.realm, row.point, row.native, row.identity, row.raw = [
+        row.account, row.realm, row.point, row.native, row.details, row.identity, row.raw = [
             self.keep(text) for text in texts]
         batch_push(&self.columns, &row)
         return True

@@ -3,8 +3,8 @@
     field     item { '/' or '|' item }
     item      [mark] { modifier } { event }   or, behind '|', text
     mark      N new, O old; holds for all that follows, until the next one
-    modifier  two lower-case letters and a value: da ti id ri pi ai ph lv va pt rg ss. Only ri, the area, is kept; it
-              holds until the next one
+    modifier  two lower-case letters and a value: da ti id ri pi ai ph lv va pt rg ss. Each holds
+              until the next one of its name; ri is the area, the others go into the details
     event     two upper-case letters, an address, a text; the text stands between two '^' or reaches to the item's end
     text      A and characters to the next '|': belongs to the event before it
 
@@ -14,25 +14,28 @@ address and next code (NFA129, Nri2FA3, OP001NM). Hence:
               decimal digits that stand there
     value     decimal digits and : . , - ; goes on with hex digits to the next separator, 4 in all, unless the
               two letters that stand there are a code
-    N and O   are a mark before a lower-case letter, a separator or the end, and before two upper-case letters, if no
-              mark came before (the standard begins with one, and NFD must not be taken for NF), if those two are a
-              code, or if N or O with the first of them is none
+    N and O   are a mark before a lower-case letter, a separator, a blank or the end, and before two upper-case
+              letters, if no mark came before (the standard begins with one, and NFD must not be taken for NF), if
+              those two are a code, or if N or O with the first of them is none
     A         behind '|' begins an event, not a text, if it is a code before a digit or the item's end (AR, AT)
     a code    glued behind an address counts if it is in the table and before a digit or the item's end
-A separator between two '^' separates nothing; a '^' without a second is an ordinary character.
-What is none of these belongs to the event before it. RP of zone 0, area 0, alone, is the heartbeat of Ajax hubs.
+Blanks before an item and behind its text are padding. A separator between two '^' separates nothing; a '^' without a
+second is an ordinary character. What is none of these belongs to the event before it. RP of zone 0, area 0,
+alone, is the heartbeat of Ajax hubs.
 """
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr
 
 from codec.codes.lookup cimport is_sia_code, sia_meaning
-from codec.findings cimport Finding, all_zeros, extend, span_of
+from codec.dc09_details cimport modifier_name
+from codec.findings cimport MODIFIERS_MAX, Finding, all_zeros, extend, span_of
 from codec.limits cimport FRAME_SIGNALS_MAX
 from codec.status cimport BAD_FIELD, OK, Status
 from codec.text cimport HEX, is_digit, is_lower, is_upper
 from codec.words cimport FLAG_OLD, FLAG_UNKNOWN_CODE
 
 cdef enum:
+    BLANK = 0x20
     SLASH = 0x2F
     BAR = 0x7C
     CARET = 0x5E
@@ -79,7 +82,7 @@ cdef bint is_mark(const Reader* reader, uint32_t at) noexcept nogil:
     cdef const uint8_t* start = reader.start
     if start[at] != 0x4E and start[at] != 0x4F:
         return False
-    if ends_item(reader, at + 1) or is_lower(start[at + 1]):
+    if ends_item(reader, at + 1) or is_lower(start[at + 1]) or start[at + 1] == BLANK:
         return True
     if not two_upper(reader, at + 1):
         return False
@@ -102,8 +105,9 @@ cdef uint32_t item_end(const Reader* reader, uint32_t at) noexcept nogil:
     return at
 
 
-cdef void read_modifier(Reader* reader) noexcept nogil:
-    """Read a modifier and its value; keep the area."""
+cdef void read_modifier(Reader* reader, Findings* findings) noexcept nogil:
+    """Read a modifier and its value; keep the area, and the others for the details."""
+    cdef int name
     cdef const uint8_t* start = reader.start
     cdef uint32_t value = reader.at + 2, at = value, run
     while at < reader.end and (is_digit(start[at]) or start[at] == 0x3A or start[at] == 0x2E or start[at] == 0x2C
@@ -119,6 +123,12 @@ cdef void read_modifier(Reader* reader) noexcept nogil:
         reader.area = span_of(value, at)
         if all_zeros(start, reader.area):
             reader.area.size = 0
+    elif at > value:
+        name = modifier_name(start[reader.at], start[reader.at + 1])
+        if name >= 0 and findings.modifiers < MODIFIERS_MAX:
+            findings.modifier[findings.modifiers].name = <uint8_t>name
+            findings.modifier[findings.modifiers].value = span_of(value, at)
+        findings.modifiers += name >= 0
     reader.at = at
 
 
@@ -152,8 +162,10 @@ cdef void read_event(Reader* reader, Finding* found) noexcept nogil:
             at = <uint32_t>(second - start) + 1
     if not is_clear_code(reader, at):
         at = item_end(reader, at)
-    found.native = span_of(code, at)
     reader.at = at
+    while start[at - 1] == BLANK:        # ends at the code
+        at -= 1
+    found.native = span_of(code, at)
 
 
 cdef inline bint is_alive(const uint8_t* start, const Finding* found) noexcept nogil:
@@ -182,13 +194,15 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
         if is_separator(start[reader.at]):
             reader.barred = start[reader.at] == BAR
             reader.at += 1
+        elif start[reader.at] == BLANK:
+            reader.at += 1
         elif reader.barred and findings.count and start[reader.at] == LETTER_A \
                 and not is_clear_code(&reader, reader.at):
             while reader.at < reader.end and start[reader.at] != BAR:
                 reader.at += 1
             extend(findings, reader.at)
         elif reader.at + 1 < reader.end and is_lower(start[reader.at]) and is_lower(start[reader.at + 1]):
-            read_modifier(&reader)
+            read_modifier(&reader, findings)
             reader.barred = False
         elif is_mark(&reader, reader.at):
             reader.old = start[reader.at] == 0x4F
@@ -199,6 +213,7 @@ cdef Status read_sia(const uint8_t* start, Span rest, Findings* findings) noexce
             if findings.count == FRAME_SIGNALS_MAX:
                 return BAD_FIELD
             read_event(&reader, &findings.found[findings.count])
+            findings.found[findings.count].modifiers = findings.modifiers
             findings.alive = findings.alive and is_alive(start, &findings.found[findings.count])
             findings.count += 1
             reader.barred = False

@@ -16,7 +16,7 @@ Body      token     1..16 characters between quotes; a leading '*' says that all
           R, L      receiver and line number, 1..6 hex digits each
           account   3..16 characters, kept in upper case
           data      to the first ']' that a '[', a '_' or the end follows; so text may hold a ']'
-          id text   extended data; read here: H time of occurrence, G network path (2026), J network path (2013)
+          id text   extended data, drawn in dc09_extended.pyx
           stamp     UTC; one that is no time counts as absent, and whatever else follows the last ']' is passed over
 
 Accepted beyond the standard, because transmitters in the field send it:
@@ -29,6 +29,7 @@ Accepted beyond the standard, because transmitters in the field send it:
   account of other         ioBroker.sia samples: letters, digits and - . _ + *; the reply repeats
   characters than hex      it as it was sent
   lower-case hex           several
+  blanks as padding        around items and texts of the data
 
 A wrong length must not hide the next frame: LF and a whole preamble (the bytes before a quote, and it) inside a body
 mean that the length is wrong, at once, however much is there. It also bounds the work: a look ends at the next
@@ -46,17 +47,19 @@ from codec.batch cimport TIME_NONE, Columns
 from codec.crc16 cimport crc16, crc16_update
 from codec.dc03 cimport read_sia
 from codec.dc05 cimport read_contact_id
+from codec.dc09_details cimport apply_trigger
 from codec.dc09_encrypted cimport open_frame
+from codec.dc09_extended cimport closing_bracket, read_extended, trigger_of
 from codec.dc09_preamble cimport holds_preamble, preamble_size
 from codec.dc09_reply cimport encode
 from codec.findings cimport Finding, Findings, carries_fire, push_decrypted
 from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin,
-                          Profile, default_profile, is_stale, number_pack)
+                          Profile, default_profile, is_old, is_stale, number_pack)
 from codec.limits cimport (ACCOUNT_BYTES_MAX, DC09_ACCOUNT_BYTES_MIN, DC09_BODY_BYTES_MIN, DC09_TOKEN_BYTES_MAX,
                            FRAME_BYTES_MAX)
 from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, BAD_TIME, NEED_DATA, OK, Status)
 from codec.text cimport HEX, is_account, is_alphanumeric, is_digit, stamp_of, upper
-from codec.words cimport (CLASS_INFO, CONDITION_UNKNOWN, FLAG_ACCOUNT_DIFFERS, FLAG_LATE, FLAG_UNKNOWN_CODE,
+from codec.words cimport (CLASS_INFO, CONDITION_UNKNOWN, FLAG_ACCOUNT_DIFFERS, FLAG_LATE, FLAG_OLD, FLAG_UNKNOWN_CODE,
                           FRAME_HEARTBEAT, FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_DC09, STATE_INFO)
 
 cdef enum:
@@ -239,6 +242,7 @@ cdef Status read_rest(Frame* frame, uint32_t opening, uint32_t at, uint32_t end)
     """Read data, extended data and stamp; `at` is behind the opening bracket."""
     cdef const uint8_t* data = frame.start
     frame.stamp_ns = frame.occurred_ns = TIME_NONE
+    frame.extended.at = frame.extended.size = 0
     frame.data.at = at
     frame.identity.at = opening
     if frame.encrypted:
@@ -261,40 +265,6 @@ cdef Status read_rest(Frame* frame, uint32_t opening, uint32_t at, uint32_t end)
         if not keep_account(frame, content_of(data, frame.data).account):
             return BAD_FIELD
     return OK
-
-
-cdef inline uint32_t closing_bracket(const uint8_t* data, uint32_t at, uint32_t end) noexcept nogil:
-    """Return where the first ']' before a '[', a '_' or the end is; else the last ']'; else `end`."""
-    cdef uint32_t last = end
-    while at < end:
-        if data[at] == 0x5D:
-            last = at
-            if at + 1 == end or data[at + 1] == 0x5B or data[at + 1] == 0x5F:
-                break
-        at += 1
-    return last
-
-
-cdef uint32_t read_extended(Frame* frame, uint32_t at, uint32_t end) noexcept nogil:
-    """Read the bracketed fields from `at` on and return where they end."""
-    cdef const uint8_t* data = frame.start
-    cdef uint32_t closing, digit, value
-    while at < end and data[at] == 0x5B:
-        closing = closing_bracket(data, at + 1, end)
-        if closing == end:
-            break
-        if data[at + 1] == 0x48 and closing - at - 2 == STAMP_BYTES:
-            frame.occurred_ns = stamp_of(data + at + 2)
-        elif (data[at + 1] == 0x47 or data[at + 1] == 0x4A) and 1 <= closing - at - 2 <= 6:
-            value = 0
-            for digit in range(at + 2, closing):
-                value = value * 10 + data[digit] - 0x30 if is_digit(data[digit]) else 0x1000000
-                if value >= 0x1000000:
-                    break
-            if value < 0x1000000:
-                frame.network = number_pack(value, closing - at - 2)
-        at = closing + 1
-    return at
 
 
 cdef Content content_of(const uint8_t* start, Span data) noexcept nogil:
@@ -402,7 +372,7 @@ cdef Status decode_signals(Frame* text, const Frame* frame, const Origin* origin
     cdef Findings findings
     cdef Content content = content_of(text.start, text.data)
     cdef Status status = OK
-    findings.count = 0
+    findings.count = findings.modifiers = 0
     findings.alive = False
     findings.unread = content.rest.size > 0
     if text.token == TOKEN_SIA_DCS:
@@ -420,11 +390,15 @@ cdef Status decode_signals(Frame* text, const Frame* frame, const Origin* origin
     if findings.alive or (findings.count == 0 and not findings.unread):
         text.kind = FRAME_HEARTBEAT
         return OK if flags == 0 else BAD_TIME
-    if flags and not carries_fire(&findings):
-        return BAD_TIME
     if findings.count == 0:
         findings.count = 1
         findings.found[0] = unread_field(content.rest)
+    if text.extended.size:
+        apply_trigger(text.start, &findings, trigger_of(text), text.token == TOKEN_ADM_CID)
+    if flags and not carries_fire(&findings):
+        return BAD_TIME
+    if is_old(text.occurred_ns, text.stamp_ns):
+        flags |= FLAG_OLD
     if text.account_text.size and not is_same_account(text, content.account):
         flags |= FLAG_ACCOUNT_DIFFERS
     return push_decrypted(frame, text, &findings, origin, flags, batch)
@@ -440,6 +414,7 @@ cdef Finding unread_field(Span rest) noexcept nogil:
     found.meaning.state = STATE_INFO
     found.meaning.known = False
     found.flags = FLAG_UNKNOWN_CODE
+    found.modifiers = 0
     return found
 
 

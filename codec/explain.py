@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from codec import explain_dc09, explain_gbt26875, explain_tocsin
+from codec import explain_dc09, explain_gbt26875, explain_surgard, explain_tocsin
 from codec.explained import Part, Setting, plural
 from codec.reading import read_frames, reply_to
 
@@ -19,6 +19,7 @@ FORMATS: dict[int, tuple[str, Reader, int]] = {
     0x0A: ("ANSI/SIA DC-09", explain_dc09.explain, explain_dc09.FRAME_BYTES_MAX),
     0x40: ("GB/T 26875.3", explain_gbt26875.explain, explain_gbt26875.FRAME_BYTES_MAX),
     0xC1: ("Tocsin profile", explain_tocsin.explain, explain_tocsin.FRAME_BYTES_MAX),
+    0x53: ("Sur-Gard style heartbeat", explain_surgard.explain, explain_surgard.FRAME_BYTES_MAX),
 }
 BEGINNING = re.compile(rb"\n(?:[0-9A-Fa-f]{4}|[\x00-\xff]{2})0[0-9A-Fa-f]{3}\"|@@")
 VERDICTS = {
@@ -137,6 +138,8 @@ def frame_hints(data: bytes, size: int) -> list[str]:
 def answer_text(thing: dict[str, object], answer: bytes, setting: Setting) -> str:
     """Say in words what the receiver does."""
     status = str(thing["status"])
+    if answer == b"\x06":
+        return "06: accepted, as receivers of Sur-Gard's own protocol answer."
     if answer:
         [reply, *_] = read_frames(answer, setting.now_ns, key=setting.key)
         word = REPLIES.get(str(reply["token"]), str(reply["token"]))

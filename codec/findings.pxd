@@ -8,17 +8,27 @@ from codec.limits cimport FRAME_SIGNALS_MAX
 from codec.status cimport Status
 from codec.words cimport CLASS_FIRE, CLASS_GAS, CLASS_PREALARM, STATE_CLEARED
 
+cdef enum:
+    MODIFIERS_MAX = 32       # of one frame; it bounds the details of its rows to one more than that
+
+cdef struct Modifier:        # of the events behind it, until the next one of its name (DC-03)
+    uint8_t name             # index into the table of dc09_details.pyx
+    Span    value
+
 cdef struct Finding:         # one event; spans of the frame
     Span     native          # the code block as sent, with its text
     Span     area            # area or group; empty when none is given or it is all zeros
     Span     address         # zone, user, ...; may be empty
     Meaning  meaning
     uint16_t flags           # FLAG_OLD, FLAG_UNKNOWN_CODE
+    uint32_t modifiers       # of Findings.modifier, how many stood before it
 
 cdef struct Findings:
     uint32_t count
     bint     unread          # something stood there that is no event
     bint     alive           # nothing but the automatic test of zone 0, which some panels send as heartbeat
+    uint32_t modifiers       # how many stood there; the first MODIFIERS_MAX of them are kept
+    Modifier modifier[MODIFIERS_MAX]
     Finding  found[FRAME_SIGNALS_MAX]
 
 cdef inline bint all_zeros(const uint8_t* start, Span span) noexcept nogil:

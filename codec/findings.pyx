@@ -1,8 +1,10 @@
 """From the events found in a frame to rows: one copy of the frame, and texts that are spans of it where they can be."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from codec.batch cimport TIME_NONE, Columns, Row, Text, batch_has_room, batch_push, batch_text
+from codec.dc09_details cimport set_details
+from codec.dc09_extended cimport hide_keys
 from codec.limits cimport NATIVE_BYTES_MAX, POINT_BYTES_MAX
 from codec.status cimport BATCH_FULL, OK, Status
 from codec.text cimport clean_text, whole_text
@@ -79,6 +81,9 @@ cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings
     text     the frame in clear, or `frame` itself; when it is another, the arena keeps both
     """
     cdef uint32_t count = batch.count, arena_used = batch.arena_used, i
+    cdef uint16_t details_flags = 0
+    cdef bint said_more = text.extended.size != 0 or findings.modifiers != 0
+    cdef const uint8_t* start
     cdef const Finding* found
     cdef Row row
     cdef Text whole
@@ -90,8 +95,10 @@ cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings
     row.sequence = text.sequence
     row.level = 0
     row.realm = origin.realm
+    memset(&row.details, 0, sizeof(Text))    # in one store: it is read back as one
     row.raw = batch_text(batch, frame.start, frame.size)
     whole = batch_text(batch, text.start, text.size) if text != frame else row.raw
+    start = text.start
     row.identity = text_of(whole, text.identity)
     if text.account_text.size == text.account_size \
             and memcmp(text.start + text.account_text.at, text.account, text.account_size) == 0:
@@ -100,14 +107,21 @@ cdef Status push_decrypted(const Frame* frame, const Frame* text, const Findings
         row.account = batch_text(batch, text.account, text.account_size)
     row.kind = ROW_SIGNAL
     row.protocol = text.protocol
+    if text.extended.size:
+        start = batch.arena + whole.at   # from here on the copy, in which keys are hidden
+        hide_keys(text, batch.arena + whole.at)
     for i in range(findings.count):
         found = &findings.found[i]
         row.flags = origin.flags | flags | found.flags
+        if said_more and not set_details(text, findings, i, &row, &details_flags, batch):
+            batch.count = count
+            batch.arena_used = arena_used
+            return BATCH_FULL
         row.condition = found.meaning.condition
         row.signal_class = found.meaning.signal_class
         row.state = found.meaning.state
-        if not put_point(text.start, whole, found, &row, batch) \
-                or not put_native(text.start, whole, found.native, &row, batch):
+        if not put_point(start, whole, found, &row, batch) \
+                or not put_native(start, whole, found.native, &row, batch):
             batch.count = count
             batch.arena_used = arena_used
             return BATCH_FULL

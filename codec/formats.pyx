@@ -1,7 +1,7 @@
 """The registry of wire formats.
 
-One port carries them all: the first byte of a frame says which format it is. A format is added by its own
-.pyx and .pxd and one `register` line at the end of this file.
+One port carries them all: the first byte of a frame says which format it is; where that byte is a common letter, so
+does the second. A format is added by its own .pyx and .pxd and one `register` line at the end of this file.
 """
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memset
@@ -10,15 +10,18 @@ from codec.dc09 cimport DC09
 from codec.gbt26875 cimport GBT26875
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.status cimport BAD_START, NEED_DATA
+from codec.surgard cimport SURGARD
 from codec.tocsin cimport TOCSIN
 
 cdef const Format* by_first_byte[256]
+cdef uint8_t second_byte[256]        # what must follow; 0: anything
 
 
-cdef int register(uint8_t first, const Format* format) except -1:
+cdef int register(uint8_t first, const Format* format, uint8_t second=0) except -1:
     if by_first_byte[first] != NULL:
         raise ValueError(f"two formats begin with {first:#04x}")
     by_first_byte[first] = format
+    second_byte[first] = second
     return 0
 
 
@@ -30,7 +33,10 @@ cdef const Format* format_of(uint8_t first) noexcept nogil:
 cdef uint32_t find_start(const uint8_t* data, uint32_t size) noexcept nogil:
     """Return how many bytes to pass over until one may begin a frame; `size` when none does."""
     cdef uint32_t at = 0
-    while at < size and by_first_byte[data[at]] == NULL:
+    while at < size:
+        if by_first_byte[data[at]] != NULL and (second_byte[data[at]] == 0 or at + 1 == size
+                                                or second_byte[data[at]] == data[at + 1]):
+            break
         at += 1
     return at
 
@@ -52,3 +58,4 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
 register(0x0A, &DC09)
 register(0x40, &GBT26875)
 register(0xC1, &TOCSIN)
+register(0x53, &SURGARD, second=0x52)

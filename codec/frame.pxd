@@ -9,7 +9,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.aes cimport AesKey
-from codec.batch cimport Columns, Text
+from codec.batch cimport TIME_NONE, Columns, Text
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.status cimport Status
 
@@ -58,6 +58,7 @@ cdef struct Frame:
     Span     account_text    # the header's account as sent; empty when the header gives none (the reply echoes it)
     int64_t  stamp_ns        # the frame's own time, ns since 1970 UTC, or TIME_NONE
     int64_t  occurred_ns     # when it happened, where the frame says so apart from its stamp, or TIME_NONE
+    Span     extended        # DC-09's fields behind the data, with their brackets
     uint32_t examined        # bytes that split looked at, also when it fails; tests of linear time add them up
 
 cdef enum:                   # the window without another: what DC-09 asks for
@@ -97,6 +98,14 @@ cdef inline bint is_stale(int64_t stamp_ns, int64_t now_ns, const Profile* profi
     """Whether a stamp lies outside the window around now."""
     cdef int64_t ahead_s = stamp_ns // 1000000000 - now_ns // 1000000000
     return ahead_s < -<int64_t>profile.window_past_s or ahead_s > <int64_t>profile.window_future_s
+
+cdef enum:
+    OLD_S = 120              # between an event and the frame about it: beyond, the transmitter had it stored
+
+cdef inline bint is_old(int64_t occurred_ns, int64_t stamp_ns) noexcept nogil:
+    """Whether the event is a stored one by the transmitter's own clock, which both times are of, right or wrong."""
+    return occurred_ns != TIME_NONE and stamp_ns != TIME_NONE \
+        and stamp_ns // 1000000000 - occurred_ns // 1000000000 >= OLD_S
 
 cdef struct Origin:          # what the caller knows of a frame and decode writes into every row
     int64_t  received_ns

@@ -35,7 +35,7 @@ from libc.string cimport memcpy, strlen
 
 from codec.batch cimport TIME_NONE, Columns, Row, Text, batch_has_room, batch_push, batch_text
 from codec.codes.lookup cimport Meaning
-from codec.frame cimport Frame, Origin
+from codec.frame cimport Frame, Origin, is_old
 from codec.gb18030 cimport gb18030_text
 from codec.gbt26875 cimport (COMMAND_ANSWER, COMMAND_SEND, FORM_BCD, GBT_SERIAL_AT, TYPE_COMPONENT_ANALOG,
                              TYPE_COMPONENT_CONFIGURATION, TYPE_COMPONENT_STATUS, TYPE_CONFIGURATION, TYPE_OPERATION,
@@ -46,7 +46,7 @@ from codec.gbt26875_levels cimport level_gist, level_pack, operation_meaning
 from codec.gbt26875_time cimport TAG_BYTES, tag_bcd, tag_binary
 from codec.limits cimport FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX
 from codec.status cimport BAD_FIELD, BATCH_FULL, OK, Status
-from codec.words cimport (CLASS_INFO, CONDITION_INFO, CONDITION_RESET, CONDITION_UNKNOWN, FLAG_CUT,
+from codec.words cimport (CLASS_INFO, CONDITION_INFO, CONDITION_RESET, CONDITION_UNKNOWN, FLAG_CUT, FLAG_OLD,
                           FLAG_UNKNOWN_CODE, ROW_LEVEL, ROW_SIGNAL, STATE_INFO)
 
 cdef enum:
@@ -175,6 +175,7 @@ cdef Status begin(Reader* reader, const Frame* frame, const Origin* origin, Colu
     row.received_ns = origin.received_ns
     row.path = origin.path
     row.realm = origin.realm
+    row.details = Text(0, 0)
     row.sequence = frame.sequence
     row.protocol = frame.protocol
     row.raw = batch_text(batch, frame.start, frame.size)
@@ -187,7 +188,8 @@ cdef Status begin(Reader* reader, const Frame* frame, const Origin* origin, Colu
 
 cdef void prepare(Reader* reader, const uint8_t* object, uint32_t point_bytes, int64_t occurred_ns) noexcept nogil:
     """Begin the rows of one object."""
-    reader.row.flags = reader.flags
+    # Old by the device's own clock: its object happened well before the frame about it was made.
+    reader.row.flags = reader.flags | (FLAG_OLD if is_old(occurred_ns, reader.frame.stamp_ns) else 0)
     reader.row.level = 0
     reader.row.kind = ROW_SIGNAL
     reader.row.occurred_ns = occurred_ns

@@ -15,4 +15,5 @@ cdef enum:
     BATCH_ROWS_MAX = 16384        # rows of the largest batch that anything may ask for
     BATCH_ARENA_BYTES_MAX = 16777216
     POINT_BYTES_MAX = 64          # longer point text is cut, and FLAG_CUT says so
+    DETAILS_BYTES_MAX = 4096      # a row's details, as JSON; what does not fit is left out field by field
     NATIVE_BYTES_MAX = 512        # the transmitter's own code and text; cut likewise

@@ -6,6 +6,7 @@ What these functions find in a buffer, in order:
     bad frame   a preamble that keeps no promise; it takes the bytes up to the next possible start
     frame       status "ok", or the reason why its content could not be read
 """
+import json
 from datetime import UTC, datetime
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -18,13 +19,15 @@ from codec.crc16 cimport crc16
 from codec.dc09 cimport PREAMBLE_BINARY, PREAMBLE_HEXADECIMAL
 from codec.dc09_encrypted cimport pad_size, put_pad, seal
 from codec.dc09_reply cimport close_frame, put_stamp
+from codec.findings cimport MODIFIERS_MAX
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport (ANSWER_COUNT, CLOCK_BCD, CLOCK_BINARY, CLOCK_UNKNOWN, NUMBER_NONE, WINDOW_FUTURE_S,
                           WINDOW_PAST_S, Answer, Format, Frame, Origin, Profile, default_profile, number_digits,
                           number_value)
 from codec.gbt26875 import COMMAND_TEXT
 from codec.gbt26875_levels import expand_levels
-from codec.limits cimport FRAME_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX, REPLY_BYTES_MAX
+from codec.limits cimport (DETAILS_BYTES_MAX, FRAME_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX,
+                           REPLY_BYTES_MAX)
 from codec.status cimport BAD_START, BATCH_FULL, OK, Status
 from codec.status import STATUS_TEXT
 from codec.tocsin cimport (MESSAGE_REPORT, TOCSIN_BODY_AT, TOCSIN_COUNTER_AT, TOCSIN_FRAME_BYTES_MAX,
@@ -83,9 +86,10 @@ def decode_stream(bytes data not None, Batch batch not None, int64_t now_ns, *, 
 
 
 cdef Batch new_batch():
-    """A batch with room for every frame: its bytes, its text, and a copy of each native and point."""
+    """A batch with room for every frame: its bytes, its text, its details, and a copy of each native and point."""
     return Batch(FRAME_SIGNALS_MAX * LEVEL_SIGNALS_MAX,
-                 FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX)
+                 FRAME_SIGNALS_MAX * (NATIVE_BYTES_MAX + POINT_BYTES_MAX) + 2 * FRAME_BYTES_MAX
+                 + (MODIFIERS_MAX + 1) * DETAILS_BYTES_MAX)
 
 
 cdef str number_text(uint32_t number):
@@ -109,7 +113,7 @@ def _signal_of(row: dict, bint named) -> dict:
         "class": CLASS_TEXT[row["class"]], "condition": CONDITION_TEXT[row["condition"]],
         "state": STATE_TEXT[row["state"]], "point": row["point"], "native": row["native"],
         "flags": [text for flag, text in FLAG_TEXT.items() if row["flags"] & flag],
-    }
+    } | ({"details": json.loads(row["details"])} if row["details"] else {})
 
 
 cdef str token_text(const Frame* frame):

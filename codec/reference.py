@@ -4,13 +4,12 @@ Slow and short on purpose: regular expressions over whole bodies instead of curs
 """
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from codec.codes.lookup import read_table
+from codec.reference_contents import HEX, Fields, contact_id, event, family, number, sia
+from codec.reference_details import EPOCH, stamp, text_of, write
 from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
 
 HEARTBEATS = {b"NULL", b"XNM"}
@@ -18,18 +17,14 @@ REPLIES = {b"ACK", b"NAK", b"DUH", b"RSP"}
 EVENTS = {b"SIA-DCS", b"ADM-CID"}
 OTHER_DATA = {b"SIA-PUL", b"ACR-SF", b"ADM-41E", b"ADM-42E", b"ADM-HS", b"DSC-43", b"FBI-SF", b"ITI-I", b"SCN-S8",
               b"SCN-S16", b"SCN-S24", b"SCT", b"SES-SS", b"SIA-S2K", b"SK-FSK1", b"SK-FSK2"}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-HEX = b"[0-9A-Fa-f]"
 PREAMBLES = (re.compile(rb"\n(?P<crc>%b{4})0(?P<length>%b{3})(?=\")" % (HEX, HEX)),
              re.compile(rb"\n(?P<crc>[\x00-\xff]{2})0(?P<length>%b{3})(?=\")" % HEX))
 ACCOUNT = rb'[0-9A-Za-z._+*-]{3,16}'
 HEADER = re.compile(rb'"(?P<star>\*?+)(?P<token>[^"]{1,16})"(?P<sequence>[0-9]{4})(?P<rest>[^[]*)\[', re.DOTALL)
 NUMBERS = re.compile(rb"(?:R(?P<R>%b{0,6}))?(?:L(?P<L>%b{0,6}))?(?:#(?P<account>%b)?)?" % (HEX, HEX, ACCOUNT))
-STAMP = re.compile(rb"(\d\d):(\d\d):(\d\d),(\d\d)-(\d\d)-(\d{4})")
+TRIGGERS = {b"F": ("fire", "fire"), b"M": ("fire", "manual_call_point"), b"G": ("gas", "gas"),
+            b"W": ("supervisory", "water_leak")}
 EXTENDED = re.compile(rb"[^]]*(?:\](?![\[_]|\Z)[^]]*)*\](?=[\[_]|\Z)", re.DOTALL)
-
-Fields = dict[str, Any]
-
 
 class Bad(Exception):
     """The bytes are at fault; the argument is the status."""
@@ -44,11 +39,6 @@ class Profile:
     check_clear_stamps: bool = False
     reject_stale: bool = False
     clock: str | None = None
-
-
-@cache
-def table(name: str) -> dict[str, tuple[int, int, int]]:
-    return read_table(name)
 
 
 def checksum(data: bytes) -> int:
@@ -105,19 +95,6 @@ def split(data: bytes) -> tuple[bytes, int, bool]:
 
 # ---- header ----------------------------------------------------------------------------------------------------
 
-def stamp(text: bytes) -> int | None:
-    """Seconds since 1970 of HH:MM:SS,MM-DD-YYYY, or None."""
-    found = STAMP.fullmatch(text)
-    if not found:
-        return None
-    hour, minute, second, month, day, year = map(int, found.groups())
-    try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-    return (moment - EPOCH) // timedelta(seconds=1) if 1970 <= year <= 2261 else None
-
-
 def shown(seconds: int | None) -> str | None:
     return None if seconds is None else (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -173,11 +150,13 @@ def read_rest(part: Fields, text: bytes) -> None:
     if taken is None:
         raise Bad("field")
     part["data"], rest = taken
+    part["extended"] = []
     while rest.startswith(b"["):
         taken = take_bracket(rest[1:])
         if taken is None:
             break
         field, rest = taken
+        part["extended"].append(field)
         if field[:1] == b"H" and len(field) == 20:
             part["occurred"] = stamp(field[1:])
         elif re.fullmatch(rb"[GJ][0-9]{1,6}", field):
@@ -204,159 +183,6 @@ def unseal(key: bytes, digits: bytes) -> tuple[bytes, int] | None:
     return plain[behind_pad.end():end + 19], seconds
 
 
-# ---- contents --------------------------------------------------------------------------------------------------
-
-def meaning_of_sia(code: str) -> tuple[tuple[int, int, int], bool]:
-    known = table("sia.tsv").get(code)
-    return (known, True) if known else (family(code[0] in "FKS", code[0] == "G"), False)
-
-
-def family(fire: bool, gas: bool = False) -> tuple[int, int, int]:
-    words = ("fire", "raised") if fire else ("gas", "raised") if gas else ("info", "info")
-    return number(CLASS_TEXT, words[0]), 0, number(STATE_TEXT, words[1])
-
-
-def number(texts: dict[int, str], text: str) -> int:
-    return next(key for key, value in texts.items() if value == text)
-
-
-def meaning_of_contact_id(qualifier: str, code: str) -> tuple[tuple[int, int, int], bool]:
-    entry = table("contact_id.tsv").get(code.upper())
-    meaning, known = (entry, True) if entry else (family(code.startswith("11")), False)
-    signal_class, condition, state = meaning
-    if qualifier == "3" and state == number(STATE_TEXT, "raised"):
-        state = number(STATE_TEXT, "cleared")
-    elif qualifier == "3" and CONDITION_TEXT[condition] == "opening":
-        condition = number(CONDITION_TEXT, "closing")
-    return (signal_class, condition, state), known and qualifier in "136"
-
-
-def event(native: bytes, area: bytes, address: bytes, meaning: tuple[int, int, int], known: bool,
-          old: bool = False) -> Fields:
-    return {"native": native, "area": area if area.strip(b"0") else b"", "address": address, "meaning": meaning,
-            "flags": ["unknown_code"] * (not known) + ["old"] * old}
-
-
-def contact_id(rest: bytes) -> tuple[list[Fields], bool]:
-    """Find the events of an ADM-CID field; the second result says that something there was none."""
-    events: list[Fields] = []
-    unread = False
-    at = 0
-    for block in rest.split(b"|"):
-        start = at + len(block) - len(block.lstrip(b" "))
-        at += len(block) + 1
-        block = block.lstrip(b" ")
-        found = re.match(rb"(%b)(%b{3}) *(%b*)" % (HEX, HEX, HEX), block)
-        if found:
-            group, behind = found[3], block[found.end():]
-            if len(group) > 4:
-                group, behind = group[:2], group[2:] + behind
-            zone = re.match(rb" *(%b*)" % HEX, behind)
-            meaning, known = meaning_of_contact_id(found[1].decode(), found[2].decode())
-            events.append(event(block, group, zone[1] if zone else b"", meaning, known) | {"start": start})
-        elif block and events:
-            events[-1]["native"] = rest[events[-1]["start"]:start + len(block)]
-        elif block:
-            unread = True
-    return events, unread
-
-
-class SiaField:
-    """The items of one SIA-DCS field."""
-
-    def __init__(self, rest: bytes) -> None:
-        self.rest, self.at, self.area, self.old, self.barred = rest, 0, b"", False, False
-        self.marked = False
-        self.events: list[Fields] = []
-        self.unread = False
-
-    def here(self, pattern: bytes, at: int | None = None) -> re.Match[bytes] | None:
-        return re.compile(pattern, re.DOTALL).match(self.rest, self.at if at is None else at)
-
-    def past(self, pattern: bytes, at: int) -> int:
-        """Where a pattern ends that also matches nothing."""
-        found = self.here(pattern, at)
-        assert found is not None
-        return found.end()
-
-    def is_code(self, at: int) -> bool:
-        found = self.here(rb"[A-Z]{2}", at)
-        return found is not None and found[0].decode() in table("sia.tsv")
-
-    def is_clear_code(self, at: int) -> bool:
-        return self.is_code(at) and bool(self.here(rb"[0-9/|]|\Z", at + 2))
-
-    def is_mark(self) -> bool:
-        if not self.here(rb"[NO]"):
-            return False
-        if self.here(rb".(?:[a-z/|]|\Z)"):
-            return True
-        glued = bool(self.here(rb".[A-Z]{2}"))
-        return glued and (not self.marked or self.is_code(self.at + 1) or not self.is_code(self.at))
-
-    def belongs_before(self, end: int) -> None:
-        if self.events:
-            self.events[-1]["native"] = self.rest[self.events[-1]["start"]:end]
-        else:
-            self.unread = True
-        self.at = end
-
-    def item_end(self, at: int) -> int:
-        return self.past(rb"(?:\^[^^]*\^|[^/|])*", at)
-
-    def modifier(self) -> None:
-        name, at = self.rest[self.at:self.at + 2], self.at + 2
-        end = self.past(rb"[0-9:.,\-]*", at)
-        run = self.here(rb"[0-9A-F]+(?=[/|]|\Z)", end)
-        if run and run.end() - at <= 4 and (end == at or not self.is_code(end)):
-            end = run.end()
-        if name == b"ri":
-            self.area = self.rest[at:end]
-        self.at = end
-
-    def event(self) -> None:
-        start = self.at
-        code = self.rest[start:start + 2].decode()
-        hexadecimal = self.here(rb"[0-9A-F]{0,4}(?![0-9A-Za-z])", start + 2)
-        behind = hexadecimal.end() if hexadecimal else self.past(rb"[0-9]*", start + 2)
-        text = self.here(rb"\^[^^]*\^", behind)
-        end = text.end() if text else behind
-        if not self.is_clear_code(end):
-            end = self.item_end(end)
-        meaning, known = meaning_of_sia(code)
-        self.events.append(event(self.rest[start:end], self.area, self.rest[start + 2:behind], meaning, known, self.old)
-                           | {"start": start, "code": code})
-        self.at = end
-
-    def read(self) -> None:
-        while self.at < len(self.rest):
-            barred, self.barred = self.barred, False
-            if separator := self.here(rb"[/|]"):
-                self.barred = separator[0] == b"|"
-                self.at += 1
-            elif barred and self.events and self.here(b"A") and not self.is_clear_code(self.at):
-                self.belongs_before(self.past(rb"[^|]*", self.at))
-            elif self.here(rb"[a-z]{2}"):
-                self.modifier()
-            elif self.is_mark():
-                self.old, self.marked = self.here(b"O") is not None, True
-                self.at += 1
-            elif self.here(rb"[A-Z]{2}"):
-                self.event()
-            else:
-                self.belongs_before(self.item_end(self.at))
-
-
-def sia(rest: bytes) -> tuple[list[Fields], bool]:
-    """Find the events of a SIA-DCS field; as `contact_id`, but nothing where they are only a heartbeat."""
-    field = SiaField(rest)
-    field.read()
-    if all(found["code"] == "RP" and not found["area"] and re.fullmatch(rb"0+", found["address"])
-           for found in field.events) and field.events:
-        return [], False
-    return field.events, field.unread
-
-
 # ---- texts -----------------------------------------------------------------------------------------------------
 
 def cut(text: str, bytes_max: int) -> tuple[str, bool]:
@@ -364,33 +190,23 @@ def cut(text: str, bytes_max: int) -> tuple[str, bool]:
     return kept, kept != text
 
 
-def windows_1252(byte: int) -> str:
-    try:
-        return bytes([byte]).decode("cp1252")
-    except UnicodeDecodeError:
-        return "\ufffd"
-
-
 def clean(native: bytes, room: int = 512) -> tuple[str, list[str]]:
     """Return text without NUL, at most `room` bytes of UTF-8, and the flags cut and cleaned."""
-    try:
-        text = native.decode("utf-8")
-        cleaned = "\0" in text
-    except UnicodeDecodeError:
-        text, cleaned = "".join(map(windows_1252, native)), True
-    kept, was_cut = cut(text.replace("\0", "\ufffd"), room)
+    text, cleaned = text_of(native)
+    kept, was_cut = cut(text, room)
     return kept, ["cut"] * was_cut + ["cleaned"] * cleaned
 
 
-def signal(found: Fields, flags: list[str]) -> Fields:
+def signal(found: Fields, flags: list[str], extended: list[bytes]) -> Fields:
     signal_class, condition, state = found["meaning"]
     area = found["area"][:63] + b"/" if found["area"] else b""
     point, was_cut = cut((area + found["address"]).decode("ascii"), 64)
     native, text_flags = clean(found["native"])
     was_cut = was_cut or len(found["area"]) > 63
-    all_flags = {*flags, *text_flags, *found["flags"], *(["cut"] if was_cut else [])}
+    details, details_flags = write(extended, found["modifiers"])
+    all_flags = {*flags, *details_flags, *text_flags, *found["flags"], *(["cut"] if was_cut else [])}
     return {"class": CLASS_TEXT[signal_class], "condition": CONDITION_TEXT[condition], "state": STATE_TEXT[state],
-            "point": point, "native": native, "flags": sorted(all_flags)}
+            "point": point, "native": native, "flags": sorted(all_flags)} | ({"details": details} if details else {})
 
 
 # ---- all together ----------------------------------------------------------------------------------------------
@@ -400,7 +216,9 @@ def signals(part: Fields, flags: list[str]) -> list[Fields]:
     inner, rest = content(part["data"])
     events: list[Fields] = []
     if part["token"] not in EVENTS | OTHER_DATA:
-        rest, unread = part["identity"], True
+        hidden = [field[:1] + b"*" * len(field[1:]) if field[:1] == b"K" else field for field in part["extended"]]
+        rest = b"%b%b]%b" % (part["head"], part["data"], b"".join(b"[%b]" % field for field in hidden))
+        unread = True
     elif part["token"] in EVENTS:
         events, unread = sia(rest) if part["token"] == b"SIA-DCS" else contact_id(rest)
     else:
@@ -409,8 +227,24 @@ def signals(part: Fields, flags: list[str]) -> list[Fields]:
         raise Bad("field")
     if not events and unread:
         events = [event(rest, b"", b"", family(False), False)]
+    triggers = [field[1:] for field in [field for field in part["extended"] if field][:32] if field[:1] == b"T"]
+    trigger = next((letter for letter in triggers if len(letter) == 1), b"")
+    for found in events:
+        if "unknown_code" in found["flags"] and trigger in TRIGGERS:
+            apply_trigger(found, TRIGGERS[trigger], part["token"] == b"ADM-CID" and found["native"][:1] == b"3")
     differs = part["header_account"] is not None and inner is not None and inner.upper() != part["account"]
-    return [signal(found, flags + ["account_differs"] * differs) for found in events]
+    old = None not in (part["stamp"], part["occurred"]) and part["stamp"] - part["occurred"] >= 120
+    flags = flags + ["account_differs"] * differs + ["old"] * old
+    return [signal(found, flags, part["extended"]) for found in events]
+
+
+def apply_trigger(found: Fields, trigger: tuple[str, str], restore: bool) -> None:
+    """Name an unknown event by the alarm trigger of its frame."""
+    signal_class, condition, _ = found["meaning"]
+    named = number(CLASS_TEXT, trigger[0])
+    if condition == 0 and signal_class in (named, number(CLASS_TEXT, "info")):
+        state = number(STATE_TEXT, "cleared" if restore else "raised")
+        found["meaning"] = (named, number(CONDITION_TEXT, trigger[1]), state)
 
 
 def is_stale(part: Fields, now_ns: int, profile: Profile) -> bool:
@@ -467,22 +301,24 @@ def digits(text: bytes | None) -> str | None:
 def read_frames(data: bytes, now_ns: int = 0, profile: Profile | None = None) -> list[Fields]:
     """Read everything in `data`, whatever its formats, as codec.reading.read_frames does."""
     from codec import reference_gbt26875 as gbt26875  # they import from here
+    from codec import reference_surgard as surgard
     from codec import reference_tocsin as tocsin
     profile = profile or Profile()
-    names = {0x0A: "dc09", 0x40: "gbt26875", 0xC1: "tocsin"}
+    names = {0x0A: "dc09", 0x40: "gbt26875", 0x53: "dc09", 0xC1: "tocsin"}
     found: list[Fields] = []
     garbage = at = 0
     while at < len(data):
         try:
             result = (gbt26875.read_frame(data[at:], now_ns, profile.clock) if data[at] == 0x40
                       else tocsin.read_frame(data[at:], profile.key) if data[at] == 0xC1
+                      else surgard.read_frame(data[at:], profile) if data[at] == 0x53
                       else read_frame(data[at:], now_ns, profile))
         except Bad as bad:
             if str(bad) == "start":
                 garbage += 1
                 at += 1
                 continue
-            following = re.compile(b"[\n@\xc1]").search(data, at + 1)
+            following = re.compile(rb"[\n@\xc1]|S(?=R|\Z)").search(data, at + 1)
             result = {"protocol": names[data[at]], "status": str(bad),
                       "length": (following.start() if following else len(data)) - at}
         if garbage:

@@ -271,6 +271,10 @@ def read_frame(data: bytes, now_ns: int, clock: str | None = None) -> Fields:
     rows = sum(1 if "level" in each else len(each["signals"]) for each, _ in found)
     times = [occurred(tag, header, coded) if tag else header for _, tag in found] if rows <= 128 else []
     found = found if rows <= 128 else []
+    for (each, _), moment in zip(found, times, strict=True):
+        if header is not None and moment is not None and header - moment >= 120:
+            for row in each["signals"]:
+                row["flags"] = sorted({*row["flags"], "old"})
     first = [each["signals"][:1] if "level" in each else each["signals"] for each, _ in found]
     other = [each["signals"][1:] for each, _ in found if "level" in each]
     return {"protocol": "gbt26875", "status": "ok" if rows <= 128 else "field", "kind": kind,

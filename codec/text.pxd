@@ -86,5 +86,8 @@ cdef inline int64_t stamp_of(const uint8_t* at) noexcept nogil:
         return TIME_NONE
     return nanoseconds_from_civil(year, month, day, hour, minute, second)
 
+cdef bint is_utf8(const uint8_t* bytes, uint32_t size) noexcept nogil
+cdef uint32_t clean_character(const uint8_t* bytes, uint32_t size, bint utf8, uint8_t* out,
+                              uint32_t* written) noexcept nogil
 cdef bint whole_text(const uint8_t* bytes, uint32_t size, uint32_t size_max, uint32_t* kept) noexcept nogil
 cdef uint32_t clean_text(const uint8_t* bytes, uint32_t size, uint8_t* out, uint32_t out_max, bint* cut) noexcept nogil

@@ -38,6 +38,37 @@ cdef bint whole_text(const uint8_t* bytes, uint32_t size, uint32_t size_max, uin
     return True
 
 
+cdef bint is_utf8(const uint8_t* bytes, uint32_t size) noexcept nogil:
+    """Whether all bytes are UTF-8; NUL is."""
+    cdef uint32_t at = 0, step
+    while at < size:
+        step = utf8_character(bytes + at, size - at)
+        if step == 0:
+            return False
+        at += step
+    return True
+
+
+cdef uint32_t clean_character(const uint8_t* bytes, uint32_t size, bint utf8, uint8_t* out,
+                              uint32_t* written) noexcept nogil:
+    """Write the first character of a text as UTF-8 and return how many bytes it took.
+
+    utf8      whether the whole text is UTF-8; else its bytes are read as Windows-1252
+    out       filled; at most 4 bytes, `written` of them
+    """
+    if bytes[0] == 0:
+        written[0] = utf8_put(REPLACEMENT, out)
+    elif utf8:
+        written[0] = utf8_character(bytes, size)
+        memcpy(out, bytes, written[0])
+        return written[0]
+    elif 0x80 <= bytes[0] < 0xA0:
+        written[0] = utf8_put(WINDOWS_1252[bytes[0] - 0x80], out)
+    else:
+        written[0] = utf8_put(bytes[0], out)
+    return 1
+
+
 cdef uint32_t clean_text(const uint8_t* bytes, uint32_t size, uint8_t* out, uint32_t out_max, bint* cut) noexcept nogil:
     """Write the bytes as UTF-8 without NUL: as they are when they are UTF-8, else read as Windows-1252.
 
@@ -46,29 +77,14 @@ cdef uint32_t clean_text(const uint8_t* bytes, uint32_t size, uint8_t* out, uint
     Returns  bytes written
     """
     cdef uint8_t character[4]
-    cdef uint32_t at = 0, written = 0, step, need
-    cdef bint utf8 = True
-    while at < size and utf8:
-        step = utf8_character(bytes + at, size - at)
-        utf8 = step != 0
-        at += step
-    at = 0
+    cdef uint32_t at = 0, written = 0, need
+    cdef bint utf8 = is_utf8(bytes, size)
     cut[0] = False
     while at < size:
-        step = utf8_character(bytes + at, size - at) if utf8 else 1
-        if bytes[at] == 0:
-            need = utf8_put(REPLACEMENT, character)
-        elif utf8:
-            need = step
-            memcpy(character, bytes + at, step)
-        elif 0x80 <= bytes[at] < 0xA0:
-            need = utf8_put(WINDOWS_1252[bytes[at] - 0x80], character)
-        else:
-            need = utf8_put(bytes[at], character)
+        at += clean_character(bytes + at, size - at, utf8, character, &need)
         if written + need > out_max:
             cut[0] = True
             break
         memcpy(out + written, character, need)
         written += need
-        at += step
     return written

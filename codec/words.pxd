@@ -128,7 +128,7 @@ cpdef enum Flag:
     FLAG_CUT = 1             # point or native text was longer than its limit
     FLAG_CLEANED = 2         # text was no valid UTF-8, or held NUL; raw keeps the bytes
     FLAG_UNKNOWN_CODE = 4    # the code stands in no table; class taken from its family
-    FLAG_OLD = 8             # the transmitter says that the event is a stored one
+    FLAG_OLD = 8             # the transmitter says, by a mark or by its own clock, that the event is a stored one
     FLAG_LATE = 16           # accepted although its stamp is outside the window
     FLAG_QUARANTINED = 32    # from an account that is not enrolled
     FLAG_ACCOUNT_DIFFERS = 64  # the account in the data is not the one in the header

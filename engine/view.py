@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import orjson
+
 from codec.explain import account_in
 from engine.journal.space import Room
 from engine.listen.refused import REFUSAL_TEXT
@@ -129,6 +131,7 @@ class View:
             row["id"] = str(row["id"])
             for name in ("received_at", "occurred_at"):
                 row[name] = row[name] and row[name].isoformat().replace("+00:00", "Z")
+            row["details"] = row["details"] and orjson.Fragment(row["details"])    # JSON already
         return rows
 
     def rejected(self, question: RejectedQuestion) -> Sequence[Json]:

@@ -51,6 +51,15 @@ cdef inline uint8_t* text(uint8_t* out, const Columns* c, Text span) noexcept no
     return json_string(out, c.arena + span.at, event_text(span.size))
 
 
+cdef inline uint8_t* details(uint8_t* out, const Columns* c, Text span) noexcept nogil:
+    """The row's JSON object as it is, or null."""
+    cdef uint32_t size = event_details(span.size)
+    if size == 0:
+        return json_literal(out, b"null")
+    memcpy(out, c.arena + span.at, size)
+    return out + size
+
+
 cdef inline uint8_t* key(uint8_t* out, const Columns* c, uint32_t row) noexcept nogil:
     """The transmitter's key, protocol:account or protocol:account@realm, as the inside of a string."""
     cdef Text account = c.account[row], realm = c.realm[row]
@@ -162,6 +171,8 @@ cdef uint8_t* data(uint8_t* out, const Columns* c, uint32_t row, const Step* ste
     out = json_time(out, step.opened_ns)
     out = json_literal(out, b',"durable":true,"native":' if step.number else b',"durable":false,"native":')
     out = text(out, c, c.native[row])
+    out = json_literal(out, b',"details":')
+    out = details(out, c, c.details[row])
     return json_literal(out, b"}}")
 
 

@@ -12,6 +12,9 @@
 # `suppress` means that no event leaves: the signal is stored with its verdict and stays queryable. `hold` is for rules
 # that wait for more; none of these does.
 #
+# A signal that its transmitter had stored (FLAG_OLD), or whose stamp is outside its window (FLAG_LATE), leaves at once
+# like any other; its verification is late, whatever raised it.
+#
 # Places for later rules: a second detector point confirms (verification_of sees one signal only today), test modes and
 # registry (they come as ROW_CHANGE rows), chatter, and what a reset of the panel clears (rule_of, RULE_RESET).
 
@@ -21,12 +24,12 @@ from codec.words cimport (
     CLASS_FIRE, CLASS_GAS, CLASS_MEDICAL, CLASS_PREALARM, CLASS_SECURITY,
     CONDITION_ABORTED, CONDITION_CANCELLED, CONDITION_FIRE_CONFIRMED, CONDITION_MANUAL_CALL_POINT, CONDITION_RESET,
     CONDITION_SILENCED, CONDITION_SYSTEM_RESET, CONDITION_WATERFLOW,
-    FLAG_LATE, FLAG_QUARANTINED, STATE_CLEARED, STATE_RAISED,
+    FLAG_LATE, FLAG_OLD, FLAG_QUARANTINED, STATE_CLEARED, STATE_RAISED,
 )
 from engine.words cimport VERIFICATION_CONFIRMED, VERIFICATION_LATE, VERIFICATION_UNCONFIRMED
 
 cdef enum:
-    RULES_VERSION = 1            # of the whole table; one more with every change that can change a verdict
+    RULES_VERSION = 2            # of the whole table; one more with every change that can change a verdict
 
 cpdef enum Rule:                 # stored beside verdicts: never reused, only added to
     RULE_NONE = 0
@@ -73,8 +76,8 @@ cdef inline bint is_off(const Choice* choice, uint8_t signal_class) noexcept nog
 
 cdef inline uint8_t verification_of(uint8_t signal_class, uint16_t condition, uint16_t flags) noexcept nogil:
     """What one raised signal says about its own truth."""
-    if flags & FLAG_LATE:
-        return VERIFICATION_LATE             # accepted in spite of its stamp: maybe a recording
+    if flags & (FLAG_LATE | FLAG_OLD):
+        return VERIFICATION_LATE             # accepted in spite of its stamp: maybe a recording; or stored at the panel
     if flags & FLAG_QUARANTINED:
         return VERIFICATION_UNCONFIRMED      # we do not know who speaks
     if signal_class == CLASS_FIRE and (condition == CONDITION_MANUAL_CALL_POINT or condition == CONDITION_WATERFLOW

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-from codec.batch cimport Batch, Columns, NO_PATH, TIME_NONE
+from codec.batch cimport Batch, Columns, NO_PATH, TIME_NONE, Text
 from codec.words cimport CLASS_COUNT, CONDITION_COUNT, PROTOCOL_COUNT, ROW_SIGNAL, STATE_COUNT
 from engine.filter.outcome cimport Events, Outcome, Verdicts
 
@@ -17,7 +17,7 @@ from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEX
 
 SIGNAL_COLUMNS = (
     "id", "received_at", "occurred_at", "protocol", "account", "realm", "class", "condition", "state", "point",
-    "native", "raw", "path", "sequence", "flags", "verdict", "reason", "rule", "rule_version")
+    "native", "details", "raw", "path", "sequence", "flags", "rule", "rule_version", "verdict", "reason")
 EVENT_COLUMNS = (
     "number", "type", "alarm_id", "signal_id", "opened_at", "received_at", "class", "condition", "state",
     "verification", "priority", "count", "revision", "data")
@@ -28,7 +28,7 @@ HEARTBEAT_COLUMNS = ("path", "received_at")
 ROLLUP_COLUMNS = ("path", "quarter", "frames", "longest_silence_ms")
 
 cdef enum:
-    SIGNAL_FIELDS = 19
+    SIGNAL_FIELDS = 20
     EVENT_FIELDS = 14
     PATH_FIELDS = 15
     HEARTBEAT_FIELDS = 2
@@ -90,6 +90,11 @@ cdef inline uint8_t* put_sane_time(uint8_t* at, int64_t ns) noexcept nogil:
     return put_time(at, ns) if sane(ns) else put_null(at)
 
 
+cdef inline uint8_t* put_details(uint8_t* at, const uint8_t* arena, Text details) noexcept nogil:
+    """jsonb, or NULL where the row says nothing more."""
+    return put_jsonb(at, arena + details.at, details.size) if details.size else put_null(at)
+
+
 cdef bint copy_room(Buffer* buffer, size_t more) noexcept nogil:
     """Make room for `more` bytes; False when there is no memory, and then nothing has changed."""
     cdef size_t size = buffer.size
@@ -112,7 +117,7 @@ cdef bint copy_signal(Buffer* buffer, const Columns* c, const Verdicts* v, uint3
     """Write row `i` in the order of SIGNAL_COLUMNS; False when there is no memory."""
     cdef uint8_t* at
     cdef size_t texts = <size_t>c.account[i].size + c.realm[i].size + c.point[i].size + c.native[i].size
-    if not copy_room(buffer, SIGNAL_ROW_BYTES + texts + c.raw[i].size):
+    if not copy_room(buffer, SIGNAL_ROW_BYTES + texts + c.details[i].size + c.raw[i].size):
         return False
     at = buffer.memory + buffer.used
     PUT_16(at, SIGNAL_FIELDS)
@@ -127,14 +132,15 @@ cdef bint copy_signal(Buffer* buffer, const Columns* c, const Verdicts* v, uint3
     at = put_word(at, STATES, WORDS_MAX, c.state[i])
     at = put_text(at, c.arena, c.point[i])
     at = put_text(at, c.arena, c.native[i])
+    at = put_details(at, c.arena, c.details[i])
     at = put_text(at, c.arena, c.raw[i])
     at = put_null(at) if c.path[i] == NO_PATH else put_64(at, c.path[i])
     at = put_64(at, c.sequence[i])
     at = put_32(at, c.flags[i])
-    at = put_word(at, VERDICTS, WORDS_MAX, v.verdict[i])
-    at = put_word(at, REASONS, WORDS_MAX, v.reason[i])
     at = put_32(at, v.rule[i])
     at = put_64(at, v.rule_version[i])
+    at = put_word(at, VERDICTS, WORDS_MAX, v.verdict[i])
+    at = put_word(at, REASONS, WORDS_MAX, v.reason[i])
     buffer.used = at - buffer.memory
     return True
 
@@ -406,7 +412,7 @@ def entry_bytes(Batch batch not None, Outcome outcome not None):
     cdef size_t size = <size_t>c.count * SIGNAL_ROW_BYTES + <size_t>outcome.events_count * EVENT_ROW_BYTES
     with nogil:
         for i in range(c.count):
-            size += c.raw[i].size            # rows of one frame share it in the arena, yet not in the table
+            size += <size_t>c.raw[i].size + c.details[i].size    # shared in the arena, yet not in the table
     return size + c.arena_used + outcome.arena_used
 
 

@@ -15,7 +15,7 @@ WINDOW_IDS_MIN = 1000                # the first stretch of ids looked at
 WINDOW_GROWTH = 8
 
 SIGNAL_FIELDS = """id, received_at, occurred_at, protocol, account, realm, class, condition, state, point, native,
-    sequence, flags, verdict, reason, rule, rule_version"""
+    details, sequence, flags, verdict, reason, rule, rule_version"""
 # No index gives the newest ids of a day in order, yet BRIN finds a stretch of ids quickly: so look at growing
 # stretches from the newest down until there are rows enough.
 SIGNALS = f"""

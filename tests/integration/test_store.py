@@ -51,7 +51,8 @@ async def test_signals_with_their_verdict(database: str) -> None:
         "id": FIRST, "received_at": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), "occurred_at": None,
         "protocol": "dc09", "account": "1234", "class": "fire", "condition": "smoke", "state": "raised",
         "point": "1/2", "native": f"FA {FIRST}", "raw": b"raw %d" % FIRST, "realm": "", "path": 7, "sequence": 0,
-        "flags": 0, "verdict": "forward", "reason": "alarm", "rule": 3, "rule_version": 4}
+        "flags": 0, "rule": 3, "rule_version": 4, "details": None, "verdict": "forward", "reason": "alarm"}
+    assert list(first)[-2:] == ["verdict", "reason"]
     assert rows[4]["occurred_at"] == datetime.datetime(2025, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
     verdicts = await fetch(database, f"SELECT * FROM tocsin.verdict WHERE signal_id = {FIRST}")
     assert [(row["number"], row["verdict"], row["reason"]) for row in verdicts] == [(1, "forward", "alarm")]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 import asyncpg
@@ -21,10 +22,11 @@ UNTIL_NS = 7_258_118_400 * 10**9                 # 2200
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 UINT32 = st.integers(0, (1 << 32) - 1)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
+DETAILS = st.dictionaries(TEXT, TEXT, max_size=3).map(lambda found: json.dumps(found) if found else "")
 ROW = st.fixed_dictionaries({
     "protocol": st.sampled_from(sorted(PROTOCOL_TEXT)), "path": UINT32, "sequence": UINT32, "received_ns": INT64,
     "occurred_ns": st.one_of(st.none(), INT64, st.integers(0, UNTIL_NS)), "account": TEXT, "realm": TEXT,
-    "point": TEXT, "native": TEXT, "signal_class": st.sampled_from(sorted(CLASS_TEXT)),
+    "point": TEXT, "native": TEXT, "details": DETAILS, "signal_class": st.sampled_from(sorted(CLASS_TEXT)),
     "condition": st.sampled_from(sorted(CONDITION_TEXT)), "state": st.sampled_from(sorted(STATE_TEXT)),
     "flags": st.integers(0, 65535), "raw": st.binary(max_size=60)})
 VERDICT = st.tuples(st.sampled_from(sorted(VERDICT_TEXT)), st.sampled_from(sorted(REASON_TEXT)),
@@ -40,9 +42,10 @@ def expected(number: int, row: dict[str, Any], verdict: tuple[int, int, int, int
     sane = occurred_ns is not None and 0 <= occurred_ns < UNTIL_NS
     return (number, moment(row["received_ns"]), moment(occurred_ns) if sane else None, PROTOCOL_TEXT[row["protocol"]],
             row["account"], row["realm"], CLASS_TEXT[row["signal_class"]], CONDITION_TEXT[row["condition"]],
-            STATE_TEXT[row["state"]], row["point"], row["native"], row["raw"],
+            STATE_TEXT[row["state"]], row["point"], row["native"],
+            json.loads(row["details"]) if row["details"] else None, row["raw"],
             None if row["path"] == 0xFFFFFFFF else row["path"], row["sequence"], row["flags"],
-            VERDICT_TEXT[verdict[0]], REASON_TEXT[verdict[1]], verdict[2], verdict[3])
+            verdict[2], verdict[3], VERDICT_TEXT[verdict[0]], REASON_TEXT[verdict[1]])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,5 +67,6 @@ async def test_read_back(database: str, rows: list[tuple[dict[str, Any], tuple[i
         await connection.execute("TRUNCATE tocsin.signal_row")
     finally:
         await connection.close()
-    assert [tuple(row) for row in found] == [
+    shown = [{**row, "details": row["details"] and json.loads(row["details"])} for row in found]
+    assert [tuple(row.values()) for row in shown] == [
         expected(first + index, row, verdict) for index, (row, verdict) in enumerate(rows)]

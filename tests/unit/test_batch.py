@@ -6,7 +6,8 @@ from codec.reading import build_frame, decode_stream
 
 ROW = {"kind": 1, "protocol": 1, "path": 7, "sequence": 9, "level": 0x02280002,
        "received_ns": 11, "occurred_ns": -5, "account": "12AB",
-       "realm": "nghe-an", "point": "1/2", "native": "FA2^Küche^", "signal_class": 1, "condition": 2, "state": 1,
+       "realm": "nghe-an", "point": "1/2", "native": "FA2^Küche^",
+       "details": '{"room":"Küche"}', "signal_class": 1, "condition": 2, "state": 1,
        "flags": 65, "identity": b"i\0", "raw": b"\nraw\xff\r"}
 
 
@@ -78,3 +79,12 @@ def test_full_batch_refuses_a_row_whole() -> None:
 def test_limits(rows_max: int, arena_max: int) -> None:
     with pytest.raises(ValueError, match="beyond the limits"):
         Batch(rows_max, arena_max)
+
+
+@pytest.mark.parametrize("details", ['{"a":1', '["a"]', '{}', '{"a":"\n"}', '{"a":"\\u0000"}', '{"a":"\\ud800"}',
+                                     '{"a":"' + "x" * 4090 + '"}'])
+def test_details_that_a_database_would_refuse_fail_the_check(details: str) -> None:
+    batch = Batch(1, 8192)
+    assert batch.add(details=details, signal_class=1)
+    with pytest.raises((AssertionError, ValueError)):
+        batch.check()

@@ -37,7 +37,8 @@ def number(field: bytes | None) -> int:
 
 def test_a_signal_field_by_field() -> None:
     batch = Batch(1, 512)
-    batch.add(protocol=2, account="889", realm="nghe-an", point="1/2", native="é", signal_class=10, condition=128,
+    batch.add(protocol=2, account="889", realm="nghe-an", point="1/2", native="é", details='{"room":"é"}',
+              signal_class=10, condition=128,
               state=3, flags=36, sequence=0xFFFFFFFF, path=0xFFFFFFFE, received_ns=NOW_NS + 999,
               occurred_ns=NOW_NS - 1, raw=b"\x00\xff")
     rows = SignalCopy(5)
@@ -54,6 +55,7 @@ def test_a_signal_field_by_field() -> None:
     texts = ("protocol", "account", "realm", "class", "condition", "state", "point", "verdict", "reason")
     assert [named[name] for name in texts] == [
         b"gbt26875", b"889", b"nghe-an", b"info", b"remote", b"info", b"1/2", b"suppress", b"class_off"]
+    assert named["details"] == b"\x01" + '{"room":"é"}'.encode()
     assert (named["native"], named["raw"]) == ("é".encode(), b"\x00\xff")
 
 
@@ -73,7 +75,8 @@ def test_a_number_without_a_word_is_null() -> None:
     rows = SignalCopy()
     rows.add(batch, outcome([(250, 251, 0, 0)]), 1, 0, 1, 0)
     named = dict(zip(copy.SIGNAL_COLUMNS, fields(bytes(memoryview(rows)))[0], strict=True))
-    assert [named[name] for name in ("class", "protocol", "condition", "state", "verdict", "reason")] == [None] * 6
+    absent = ("class", "protocol", "condition", "state", "verdict", "reason", "details")
+    assert [named[name] for name in absent] == [None] * 7
 
 
 def test_ranges_kinds_and_dropped_days() -> None:

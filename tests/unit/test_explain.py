@@ -103,7 +103,7 @@ PLAIN_LENGTH = len(BODY)
     (enclose(b'"NULL"0001L0#1234[]_12:00:00,31-12-2025'), "day and month are exchanged"),
     (enclose(b'"NULL"0001L0#1234[]_12:00:00 31-12-2025'), "it is no time, and counts as absent"),
     (b"GET / HTTP/1.1\r", "an HTTP request"), (b"\x16\x03\x01\x02\x00\x01", "the beginning of TLS"),
-    (b"SR0001L0001    006969XX    [ID00000000]", "a Sur-Gard line"), (b"SSH-2.0-OpenSSH", "the greeting of SSH"),
+    (b"SR0001L0001    006969FA    [ID00000000]", "a Sur-Gard line"), (b"SSH-2.0-OpenSSH", "the greeting of SSH"),
     (b"\r\0 \r", "harmless"), (FIRE[1:], "without its LF, which must stand before byte 0"),
     (FIRE.hex().encode(), "give --hex"), (b"x\xef\xbf\xbdx", "the replacement character of UTF-8"),
 ])

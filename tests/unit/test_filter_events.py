@@ -12,8 +12,8 @@ from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
 
 CONTRACT = {"alarm_id", "signal_id", "protocol", "account", "facility", "area", "class", "condition", "state", "point",
-            "verification", "priority", "revision", "count", "occurred_at", "received_at", "durable", "native", "realm",
-            "first_received_at", "signal_class"}
+            "verification", "priority", "revision", "count", "occurred_at", "received_at", "durable", "native",
+            "details", "realm", "first_received_at", "signal_class"}
 EVENT_FIXED_BYTES_MAX = 1280
 
 
@@ -47,6 +47,7 @@ def message_of(block: bytes) -> tuple[str | None, str]:
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 times = st.integers(-2**62, 2**62)
+details = st.dictionaries(text, text, max_size=3).map(lambda found: json.dumps(found) if found else "")
 
 
 @settings(max_examples=200, deadline=None)
@@ -54,7 +55,7 @@ times = st.integers(-2**62, 2**62)
     "protocol": st.sampled_from(sorted(PROTOCOL_TEXT)), "account": text, "realm": text, "point": text, "native": text,
     "signal_class": st.sampled_from([1, 2, 3]), "state": st.sampled_from([0, 1, 3]),
     "condition": st.sampled_from(sorted(CONDITION_TEXT)), "received_ns": times, "occurred_ns": times | st.none(),
-    "sequence": st.integers(0, 2**32 - 1)}), text)
+    "sequence": st.integers(0, 2**32 - 1), "details": details}), text)
 def test_an_event_says_what_the_row_says(row: dict[str, Any], source: str) -> None:
     source = source or "x"
     event = event_of(row, source=source)
@@ -73,7 +74,7 @@ def test_an_event_says_what_the_row_says(row: dict[str, Any], source: str) -> No
         "state": STATE_TEXT[row["state"]], "point": row["point"], "verification": event["verification"],
         "priority": event["priority"], "revision": 1, "count": 1, "occurred_at": time_of(row["occurred_ns"]),
         "received_at": time_of(row["received_ns"]), "first_received_at": time_of(row["received_ns"]), "durable": True,
-        "native": row["native"]}
+        "native": row["native"], "details": json.loads(row["details"]) if row["details"] else None}
     assert set(inside) == CONTRACT
 
 
@@ -107,6 +108,13 @@ def test_a_text_beyond_the_limits_is_cut_and_still_json() -> None:
     message = json.loads(event_of({"native": "é" * 1000, "point": "p" * 5000})["json"])
     assert message["data"]["native"] == "é" * 256
     assert message["data"]["point"] == "p" * 512
+
+
+def test_details_are_carried_whole_or_not_at_all() -> None:
+    longest = json.dumps({"note": "x" * 4084})
+    assert len(longest) == 4096
+    assert json.loads(event_of({"details": longest})["json"])["data"]["details"] == json.loads(longest)
+    assert json.loads(event_of({"details": longest[:-2] + 'x"}'})["json"])["data"]["details"] is None
 
 
 def test_update_and_clear_carry_the_life_of_the_alarm() -> None:

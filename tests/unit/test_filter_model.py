@@ -27,7 +27,7 @@ signals = st.lists(st.fixed_dictionaries({
     "signal_class": st.sampled_from([1, 1, 1, 1, 2, 3, 8, 9, *range(4, 8), 10]),
     "state": st.sampled_from([1, 1, 1, 2, 2, 2, 3, 0]),
     "condition": st.sampled_from([0, 2, 3, 5, 6, 9, 10, 20, 66, 67, 121, 122, 123, 124]),
-    "flags": st.sampled_from([0, 0, 0, Flag.FLAG_LATE, Flag.FLAG_QUARANTINED, Flag.FLAG_CUT]),
+    "flags": st.sampled_from([0, 0, 0, Flag.FLAG_LATE, Flag.FLAG_OLD, Flag.FLAG_QUARANTINED, Flag.FLAG_CUT]),
 }), max_size=60)
 
 
@@ -87,8 +87,9 @@ class Model:
 
     def rise(self, place: Place, row: Signal) -> None:
         fire = row["signal_class"] == SignalClass.CLASS_FIRE
-        truth = "late" if row["flags"] & Flag.FLAG_LATE else "unconfirmed"
-        if fire and row["condition"] in SURE and not row["flags"] & (Flag.FLAG_LATE | Flag.FLAG_QUARANTINED):
+        truth = "late" if row["flags"] & (Flag.FLAG_LATE | Flag.FLAG_OLD) else "unconfirmed"
+        if fire and row["condition"] in SURE and not row["flags"] & (
+                Flag.FLAG_LATE | Flag.FLAG_OLD | Flag.FLAG_QUARANTINED):
             truth = "confirmed"
         priority = 1 if fire and truth == "confirmed" else RANK[row["signal_class"]]
         if priority < place.priority:

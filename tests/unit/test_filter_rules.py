@@ -149,6 +149,8 @@ def test_rows_that_are_no_signals_get_no_verdict(kind: int) -> None:
     (Condition.CONDITION_FIRE_UNVERIFIED, 0, "unconfirmed", 2),
     (Condition.CONDITION_MANUAL_CALL_POINT, Flag.FLAG_QUARANTINED, "unconfirmed", 2),
     (Condition.CONDITION_MANUAL_CALL_POINT, Flag.FLAG_LATE, "late", 2),
+    (Condition.CONDITION_SMOKE, Flag.FLAG_OLD, "late", 2),
+    (Condition.CONDITION_MANUAL_CALL_POINT, Flag.FLAG_OLD, "late", 2),
     (Condition.CONDITION_SMOKE, Flag.FLAG_LATE | Flag.FLAG_QUARANTINED, "late", 2)])
 def test_verification_of_a_fire(condition: int, flags: int, verification: str, priority: int) -> None:
     verdict, event = Desk().give(FIRE, RAISED, condition, flags=flags)

@@ -23,7 +23,7 @@ def test_status_of_beginnings(data: bytes, status: str) -> None:
 
 
 def test_garbage_between_frames_is_one_object() -> None:
-    found = read_frames(b"abc\n\n\n" + HEARTBEAT + b"SR0001L0001    006969XX    [ID00000000]" + FIRE + b"\r\n", 0)
+    found = read_frames(b"abc\n\n\n" + HEARTBEAT + b"SR0001L0001    006969FA    [ID00000000]" + FIRE + b"\r\n", 0)
     assert [each["status"] for each in found] == ["garbage", "ok", "garbage", "ok", "garbage", "need_data"]
     assert [each["length"] for each in found] == [6, len(HEARTBEAT), 39, len(FIRE), 1, 1]
 

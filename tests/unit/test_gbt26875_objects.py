@@ -1,6 +1,7 @@
 """The objects of GB/T 26875.3: each type, the forms of the field, and lengths that do not fit."""
 import pytest
 
+from codec import reference
 from codec.gbt26875_downlink import build_frame
 from codec.reading import read_frames
 
@@ -129,3 +130,16 @@ def test_no_row_of_a_status_or_an_operation_is_without_a_point() -> None:
                  b"\4\1" + b"\1\x0b\4\1" + TAG, b"\x18\1" + b"\4\1" + TAG):
         points += [signal["point"] for signal in frame(data)["signals"]]
     assert points == ["1/11", "1/5/40-39000d00", "transmitter", "1/11/operation", "transmitter/operation"]
+
+
+@pytest.mark.parametrize(("tag", "old"), [
+    ("000014 01011a", False), ("013a13 01011a", False), ("003a13 01011a", True), ("000013 01011a", True),
+    ("000015 01011a", False), ("ffffff ffffff", False)])
+def test_an_object_with_a_tag_before_its_frame_is_old(tag: str, old: bool) -> None:
+    """Both tags are of the device's own clock, so a wrong clock makes nothing old."""
+    found = frame(b"\2\1" + COMPONENT + FIRE + TEXT + bytes.fromhex(tag))
+    assert found == reference.read_frames(build_frame(2, b"\2\1" + COMPONENT + FIRE + TEXT + bytes.fromhex(tag),
+                                                      source=889, stamp_ns=NOON_NS), NOON_NS)[0]
+    signal, = found["signals"]
+    assert signal["condition"] == "smoke"
+    assert ("old" in signal["flags"]) == old

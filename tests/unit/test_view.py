@@ -3,6 +3,7 @@ import asyncio
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import orjson
 import pytest
 
 from codec.batch import Batch
@@ -26,7 +27,8 @@ class Queries:
         if self.away:
             raise DatabaseAway("refused")
         moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
-        return [{"id": 2**52 + 1, "received_at": moment, "occurred_at": None, "class": "fire"}]
+        return [{"id": 2**52 + 1, "received_at": moment, "occurred_at": None, "class": "fire",
+                 "details": '{"room":"12"}'}]
 
 
 @pytest.fixture
@@ -114,8 +116,9 @@ def test_the_list_in_pages(engine):
 
 async def test_signals_come_from_the_database_with_numbers_as_strings(engine):
     question = SignalQuestion(None, None, None, None, before=None, limit=5)
-    [row] = await engine.view.signals(question)
-    assert row == {"id": str(2**52 + 1), "received_at": "2026-01-01T12:00:00Z", "occurred_at": None, "class": "fire"}
+    [row] = orjson.loads(orjson.dumps(await engine.view.signals(question)))
+    assert row == {"id": str(2**52 + 1), "received_at": "2026-01-01T12:00:00Z", "occurred_at": None, "class": "fire",
+                   "details": {"room": "12"}}
     engine.queries.away = True
     with pytest.raises(Away, match="refused"):
         await engine.view.signals(question)
