@@ -169,14 +169,16 @@ def test_an_unknown_code_is_acknowledged_and_kept(engine: Engine, token: str, da
 
 def test_an_unknown_token_is_acknowledged_and_kept(engine: Engine) -> None:
     frame = build_frame("NEW-1", "C200", b"#C200|whatever 1")
-    expected = {'frames_received{protocol="dc09",kind="other"}': 2, 'signals{class="info"}': 1, "duplicates": 1,
+    expected = {'frames_received{protocol="dc09",kind="other"}': 2, 'signals{class="info"}': 1,
+                'signals{class="fault"}': 1, "duplicates": 1,
                 'replies{protocol="dc09",result="accept"}': 2, "frames_rejected": 0}
     with udp(engine.place) as transmitter, engine.counting(expected):
         assert transmitter.say(frame) == ack("C200")
         assert transmitter.say(frame) == ack("C200")
-    [row] = engine.signals("C200")
+    row, fault = sorted(engine.signals("C200"), key=lambda row: str(row["class"]), reverse=True)
     assert (row["class"], row["raw"], row["reason"]) == ("info", frame, "state")
     assert "NEW-1" in row["native"]
+    assert (fault["condition"], fault["native"]) == ("communication_fault", "a token that is not read: NEW-1")
 
 
 @pytest.mark.parametrize("transport", [udp, tcp])
