@@ -6,8 +6,9 @@ from codec.civil cimport Civil, civil_from_nanoseconds
 from codec.crc16 cimport crc16
 from codec.dc09 cimport CR, FORM_BINARY, LF, PREAMBLE_BINARY, PREAMBLE_HEXADECIMAL
 from codec.dc09_encrypted cimport pad_size, put_pad, seal
-from codec.frame cimport (ANSWER_ACCEPT, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Profile,
-                          number_digits, number_pack, number_value)
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_COMMAND, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame,
+                          Profile, number_digits, number_pack, number_value)
+from codec.limits cimport DC09_COMMAND_BYTES_MAX
 
 
 cdef inline uint8_t hex_digit(uint32_t value) noexcept nogil:
@@ -67,40 +68,45 @@ cdef uint32_t close_frame(uint8_t* out, uint32_t preamble, uint32_t at) noexcept
     return at + 1
 
 
-cdef uint32_t put_sealed(const Profile* profile, int64_t now_ns, uint8_t* out) noexcept nogil:
-    """Write the sealed part of a reply without data: pad, "|]" and stamp. Return its 96 bytes."""
-    cdef uint8_t plain[48]
-    cdef uint32_t pad = pad_size(22)
+cdef uint32_t put_sealed(const Profile* profile, uint32_t data_size, int64_t now_ns, uint8_t* out) noexcept nogil:
+    """Write the sealed part of a reply: pad, bar, the command's first bytes, bracket and stamp. Return its size."""
+    cdef uint8_t plain[31 + 22 + DC09_COMMAND_BYTES_MAX]
+    cdef uint32_t pad = pad_size(22 + data_size)
     put_pad(profile.key, profile.entropy, now_ns, plain, pad)
     plain[pad] = 0x7C
-    plain[pad + 1] = 0x5D
-    put_stamp(plain + pad + 2, now_ns)
-    return seal(profile.key, plain, pad + 22, out)
+    if data_size:
+        memcpy(plain + pad + 1, profile.command, data_size)
+    plain[pad + 1 + data_size] = 0x5D
+    put_stamp(plain + pad + 2 + data_size, now_ns)
+    return seal(profile.key, plain, pad + 22 + data_size, out)
 
 
 cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, int64_t now_ns,
                      uint8_t* out) noexcept nogil:
     """Write the reply to a frame whose bytes are still there.
 
-    An encrypted frame is acknowledged under its own key; NAK and DUH are always in clear.
+    An encrypted frame is acknowledged, and commanded, under its own key; NAK and DUH are always in clear.
 
-    out       filled; REPLY_BYTES_MAX bytes of room, of which 148 are the most that is used
+    out       filled; REPLY_BYTES_MAX bytes of room, of which 244 are the most that is used
     now_ns    wall clock, ns since 1970 UTC; what NAK and an encrypted ACK tell the transmitter
     Returns   the reply's size; 0 for ANSWER_NONE, and where an encrypted frame is to be acknowledged without a key
     """
     cdef uint32_t preamble = PREAMBLE_BINARY if frame.form & FORM_BINARY else PREAMBLE_HEXADECIMAL
     cdef uint32_t at = preamble + 5
-    cdef bint encrypted = frame.encrypted and answer == ANSWER_ACCEPT
+    cdef bint encrypted = frame.encrypted and (answer == ANSWER_ACCEPT or answer == ANSWER_COMMAND)
+    cdef uint32_t data_size = 0
+    if answer == ANSWER_COMMAND and profile != NULL and profile.command != NULL:
+        data_size = min(profile.command_size, <uint32_t>DC09_COMMAND_BYTES_MAX)
     if answer == ANSWER_REFUSE:
         memcpy(out + preamble, <const char*>b'"NAK"0000R0L0A0[]', 17)
         return close_frame(out, preamble, preamble + 17 + put_stamp(out + preamble + 17, now_ns))
     if encrypted:
         if profile == NULL or profile.key == NULL:
             return 0
-        memcpy(out + preamble, <const char*>b'"*ACK"', 6)
+        memcpy(out + preamble, <const char*>(b'"*RSP"' if answer == ANSWER_COMMAND else b'"*ACK"'), 6)
         at += 1
-    elif answer == ANSWER_ACCEPT:
-        memcpy(out + preamble, <const char*>b'"ACK"', 5)
+    elif answer == ANSWER_ACCEPT or answer == ANSWER_COMMAND:
+        memcpy(out + preamble, <const char*>(b'"RSP"' if answer == ANSWER_COMMAND else b'"ACK"'), 5)
     elif answer == ANSWER_UNABLE:
         memcpy(out + preamble, <const char*>b'"DUH"', 5)
     else:
@@ -116,6 +122,8 @@ cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, 
         at += 1 + frame.account_text.size
     out[at] = 0x5B
     if encrypted:
-        return close_frame(out, preamble, at + 1 + put_sealed(profile, now_ns, out + at + 1))
-    out[at + 1] = 0x5D
-    return close_frame(out, preamble, at + 2)
+        return close_frame(out, preamble, at + 1 + put_sealed(profile, data_size, now_ns, out + at + 1))
+    if data_size:
+        memcpy(out + at + 1, profile.command, data_size)
+    out[at + 1 + data_size] = 0x5D
+    return close_frame(out, preamble, at + 2 + data_size)

@@ -18,7 +18,8 @@ cdef enum Answer:
     ANSWER_ACCEPT = 1        # DC-09 ACK, GB/T confirm
     ANSWER_REFUSE = 2        # DC-09 NAK with our time, GB/T deny
     ANSWER_UNABLE = 3        # DC-09 DUH: sound, but not understood
-    ANSWER_COUNT = 4
+    ANSWER_COMMAND = 4       # accepted, with the profile's command: DC-09 RSP, GB/T confirm and the frame behind it
+    ANSWER_COUNT = 5
 
 cdef enum:
     NUMBER_NONE = 0          # a receiver, line or network number that the frame does not give
@@ -69,6 +70,8 @@ cdef struct Profile:         # what is known of the transmitter; NULL stands for
     const AesKey* key        # borrowed; NULL: none, and no encrypted frame can be read
     const uint8_t* mac_key   # borrowed, 32 bytes; NULL: none, and no frame of the Tocsin profile is authentic
     uint32_t counter         # what a refusal of the Tocsin profile tells: the highest one known
+    const uint8_t* command   # borrowed; what ANSWER_COMMAND sends: data of DC-09, a whole frame of GB/T
+    uint32_t command_size    # 0..COMMAND_BYTES_MAX, DC-09: 0..DC09_COMMAND_BYTES_MAX
     uint64_t entropy         # never the same twice under one key: an encrypted reply draws its pad from it and the key
     int32_t  window_past_s   # seconds that a stamp may lie before the time of receipt, and behind it;
     int32_t  window_future_s # both ends belong to the window; whole seconds on both sides
@@ -86,6 +89,8 @@ cdef inline Profile default_profile() noexcept nogil:
     cdef Profile profile
     profile.key = NULL
     profile.mac_key = NULL
+    profile.command = NULL
+    profile.command_size = 0
     profile.counter = 0
     profile.entropy = 0
     profile.window_past_s = WINDOW_PAST_S

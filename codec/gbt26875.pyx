@@ -40,10 +40,11 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
 
 from codec.batch cimport TIME_NONE, Columns
-from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, CLOCK_BCD, CLOCK_UNKNOWN, NUMBER_NONE, Answer,
-                          Frame, Origin, Profile)
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_COMMAND, ANSWER_NONE, ANSWER_REFUSE, CLOCK_BCD, CLOCK_UNKNOWN,
+                          NUMBER_NONE, Answer, Frame, Origin, Profile)
 from codec.gbt26875_objects cimport push_objects
 from codec.gbt26875_time cimport tag_bcd, tag_binary, tag_put
+from codec.limits cimport COMMAND_BYTES_MAX
 from codec.status cimport BAD_CHECKSUM, BAD_FIELD, BAD_LENGTH, BAD_START, NEED_DATA, OK, Status
 from codec.words cimport FRAME_HEARTBEAT, FRAME_OTHER, FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_GBT26875
 
@@ -249,18 +250,23 @@ cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, 
                      uint8_t* out) noexcept nogil:
     """Write the confirm, or for any refusal the deny, to a frame whose bytes are still there.
 
-    out       filled; 30 bytes
+    out       filled; 30 bytes, and the command's behind them
     now_ns    wall clock, ns since 1970 UTC; the device may set its clock by it
-    Returns   30; 0 for ANSWER_NONE and for a frame that ends an exchange
+    Returns   30, and the command's; 0 for ANSWER_NONE and for a frame that ends an exchange
     """
     if answer == ANSWER_NONE or frame.kind == FRAME_REPLY or frame.token == COMMAND_ANSWER:
         return 0
+    cdef uint32_t size
     memcpy(out + GBT_SERIAL_AT, frame.start + GBT_SERIAL_AT, 4)
     tag_put(out + GBT_TAG_AT, now_ns)
     memcpy(out + GBT_SOURCE_AT, frame.start + GBT_DESTINATION_AT, 6)
     memcpy(out + GBT_DESTINATION_AT, frame.start + GBT_SOURCE_AT, 6)
-    out[GBT_COMMAND_AT] = COMMAND_CONFIRM if answer == ANSWER_ACCEPT else COMMAND_DENY
-    return gbt_close(out, 0)
+    out[GBT_COMMAND_AT] = COMMAND_CONFIRM if answer == ANSWER_ACCEPT or answer == ANSWER_COMMAND else COMMAND_DENY
+    size = gbt_close(out, 0)
+    if answer == ANSWER_COMMAND and profile != NULL and profile.command != NULL:
+        memcpy(out + size, profile.command, min(profile.command_size, <uint32_t>COMMAND_BYTES_MAX))
+        size += min(profile.command_size, <uint32_t>COMMAND_BYTES_MAX)
+    return size
 
 
 GBT26875.protocol = PROTOCOL_GBT26875

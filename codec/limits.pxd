@@ -9,6 +9,8 @@ cdef enum:
     DC09_ACCOUNT_BYTES_MIN = 3
     FRAME_BYTES_MAX = 4106        # the largest of all formats
     REPLY_BYTES_MAX = 256         # the longest reply that any format encodes
+    COMMAND_BYTES_MAX = 200       # of what a centre sends along with a reply
+    DC09_COMMAND_BYTES_MAX = 40   # sealed, its hex digits have to find room in a reply
     FRAME_SIGNALS_MAX = 128       # signals in one frame; a frame with more is BAD_FIELD
 
     # Batches.

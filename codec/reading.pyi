@@ -42,10 +42,11 @@ def build_message(key_id: int, counter: int, key: bytes, body: bytes = b"") -> b
     """
 
 def encode_reply(frame: bytes, answer: int, now_ns: int, *, key: bytes | None = None, entropy: int = 0,
-                 counter: int = 0) -> bytes:
+                 counter: int = 0, command: bytes = b"") -> bytes:
     """Return the reply to the frame at the beginning of `frame`; empty when the answer is none.
 
-    answer   Answer of frame.pxd: 0 none, 1 accept, 2 refuse, 3 unable
+    answer   Answer of frame.pxd: 0 none, 1 accept, 2 refuse, 3 unable, 4 command
+    command  what a command sends along: data of a DC-09 RSP, up to 40 bytes, or a frame of GB/T, up to 200
     now_ns   wall clock, ns since 1970 UTC; what a refusal tells the transmitter
     key      of an encrypted frame; without it it cannot be acknowledged, and the result is empty
     entropy  of the pad of an encrypted reply, 0..2^64-1; never the same twice under one key

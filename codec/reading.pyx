@@ -285,7 +285,7 @@ def build_message(uint32_t key_id, uint32_t counter, bytes key not None, bytes b
 
 
 def encode_reply(bytes frame not None, int answer, int64_t now_ns, *, bytes key=None, uint64_t entropy=0,
-                 uint32_t counter=0):
+                 uint32_t counter=0, bytes command=b""):
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(frame)
     cdef Frame read
     cdef AesKey expanded
@@ -293,6 +293,8 @@ def encode_reply(bytes frame not None, int answer, int64_t now_ns, *, bytes key=
     cdef uint8_t out[REPLY_BYTES_MAX]
     profile.entropy = entropy
     profile.counter = counter
+    profile.command = <const uint8_t*>PyBytes_AS_STRING(command)
+    profile.command_size = len(command)
     if not 0 <= answer < ANSWER_COUNT:
         raise ValueError(f"no answer: {answer}")
     cdef Status status = split(start, len(frame), &read)

@@ -34,6 +34,7 @@ from codec.batch import Batch
 from codec.words import PROTOCOL_TEXT
 from engine.admit.admit import Admit
 from engine.clock import SECOND_NS, Clock
+from engine.commanding import Commanding
 from engine.config import Config, Listener
 from engine.configure import without_password
 from engine.filter.filter import Filter
@@ -97,6 +98,7 @@ class Pipeline:
         self.outcomes_trouble = ""          # why the outcome log ends before the journal; empty while it does not
         self.hash_key = secrets.token_bytes(16)
         self.house = House(self)
+        self.commanding = Commanding(self)
         self.failure: Exception | None = None  # of a callback that no stage awaits
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
         self.udp: list[UdpListener] = []
@@ -325,6 +327,7 @@ class Pipeline:
             log.info("the journal takes rows again")
             self.journal_trouble = ""
         self.admit.release(ticket)
+        self.commanding.settle(ticket, durable=True)
         for listener in self.listeners():
             listener.release(ticket)
         self.admit.record_durable(sealed, self.to_durable, self.clock.wall_ns())
@@ -345,6 +348,7 @@ class Pipeline:
             ticket = self.admit.take()
         self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
         self.admit.fail(ticket)
+        self.commanding.settle(ticket, durable=False)
         for batch in lost:
             self.paths.retract(batch)
         for listener in self.listeners():

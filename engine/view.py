@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from codec.explain import account_in
 from engine.journal.space import Room
+from engine.listen.commands import Command
 from engine.listen.refused import REFUSAL_TEXT
 from engine.operate.metrics import Metrics
 from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
@@ -106,6 +107,10 @@ class View:
             path |= self._habits(number)
         states = sorted((str(path["state"]) for path in shown), key=STATE_RANK.__getitem__)
         seen = [str(path["last_seen_at"]) for path in shown if path["last_seen_at"]]
+        now_ns = self._engine.clock.wall_ns()
+        for number, path in zip(numbers, shown, strict=True):
+            if commands := self._engine.receiver.commands_of(number, now_ns):
+                path["commands"] = [shown_command(command) for command in commands]
         return {"key": shown[0]["transmitter"], "state": states[-1], "last_seen_at": max(seen, default=None),
                 "paths": shown}
 
@@ -120,6 +125,9 @@ class View:
                 "seen": habits["seen"],
                 "refused": {"count": count, "reason": REFUSAL_TEXT[status],
                             "at": at(ms * 1_000_000 if isinstance(ms, int) else None)} if count else None}
+
+    async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
+        return await self._engine.commanding.command(key, asked)
 
     async def signals(self, question: SignalQuestion) -> Sequence[Json]:
         try:
@@ -164,3 +172,8 @@ def is_about(wanted: str, account: object, data: bytes) -> bool:
     name = wanted.partition(":")[2] or wanted
     name = name.partition("@")[0].upper()
     return name == account if account else name.encode() in data.upper()
+
+
+def shown_command(command: Command) -> Json:
+    return {"number": command.number, "command": command.text, "by": command.by, "state": command.state,
+            "queued_at": at(command.queued_ns), "expires_at": at(command.expires_ns), "sent_at": at(command.sent_ns)}

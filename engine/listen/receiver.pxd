@@ -6,6 +6,7 @@ from codec.limits cimport REPLY_BYTES_MAX
 from codec.status cimport Status
 from engine.heartbeats cimport HeartbeatLog
 from engine.intake cimport Intake, Mark
+from engine.listen.commands cimport Commands
 from engine.listen.counters cimport Counters
 from engine.listen.enrolment cimport Admission, Enrolment
 from engine.listen.refused cimport RefusedFrames
@@ -52,6 +53,7 @@ cdef class Receiver:
     cdef HeartbeatLog heartbeats
     cdef Replays replays
     cdef Windows windows
+    cdef Commands commands
     cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting
     cdef Counters counters
 
@@ -66,6 +68,8 @@ cdef class Receiver:
     cdef bint is_replay(self, const PathKey* key, const Frame* frame, const Arrival* arrival) noexcept nogil
     cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil
+    cdef void answer_with_command(self, Frame* frame, const Profile* known, uint32_t number, const Arrival* arrival,
+                                  Taken* taken) noexcept nogil
     cdef void note_life(self, Path* path, uint32_t number, const Arrival* arrival) noexcept nogil
     cdef Status read(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
                      const Arrival* arrival) noexcept nogil

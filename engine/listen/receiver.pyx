@@ -10,8 +10,9 @@ from libc.string cimport memset
 from codec.batch cimport NO_PATH, Columns, Row, Text, batch_has_room, batch_push, batch_row, batch_text
 from codec.dc09 cimport TOKEN_UNKNOWN
 from codec.formats cimport find_start, format_of, split
-from codec.frame cimport ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile, default_profile
-from codec.limits cimport FRAME_BYTES_MAX
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_COMMAND, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile,
+                          default_profile)
+from codec.limits cimport COMMAND_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
 from codec.tocsin cimport tocsin_tag
 from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT,
@@ -28,13 +29,14 @@ from engine.listen.members cimport Members, carries_alarm, key_id_of, members_fi
 from engine.listen.refused import REFUSAL_TEXT
 from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
-from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_WATCHED, Path, path_find, path_has_trait,
+from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_WATCHED, Path, path_clear_trait,
+                           path_find, path_has_trait, path_set_trait,
                            path_key_of, path_touch)
 
 cdef const char* UNREADABLE = b"a token that is not read: "
 cdef enum:
     UNREADABLE_SIZE = 26
-ANSWER_TEXT = ("none", "accept", "refuse", "unable")
+ANSWER_TEXT = ("none", "accept", "refuse", "unable", "command")
 REPLAY_FRAMES, REPLAY_SPAN_NS = 1024, 60_000_000_000   # where nobody says how many transmitters encrypt
 SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
 
@@ -64,6 +66,7 @@ cdef class Receiver:
         self.heartbeats = heartbeats
         self.replays = replays or Replays(REPLAY_FRAMES, REPLAY_SPAN_NS, os.urandom(16))
         self.windows = windows or Windows(16)
+        self.commands = Commands()
         self.entropy = int.from_bytes(os.urandom(8), "little")
         memset(&self.counters, 0, sizeof(Counters))
 
@@ -131,8 +134,24 @@ cdef class Receiver:
         self.counters.frames[frame.protocol][frame.kind] += 1
         if number != NO_PATH:
             self.touch(&frame, &key, number, shown, arrival, taken)
-        if taken.status == OK:
+        if taken.status == OK and number != NO_PATH and path_has_trait(&self.paths.path[number], TRAIT_COMMAND):
+            self.answer_with_command(&frame, known, number, arrival, taken)
+        elif taken.status == OK:
             self.answer(&frame, known, arrival, taken)
+
+    cdef void answer_with_command(self, Frame* frame, const Profile* known, uint32_t number, const Arrival* arrival,
+                                  Taken* taken) noexcept nogil:
+        """Send what waits for the path along with the reply to a good frame."""
+        cdef uint8_t command[COMMAND_BYTES_MAX]
+        cdef Profile profile = known[0] if known != NULL else default_profile()
+        if frame.answer == ANSWER_ACCEPT:
+            profile.command_size = self.commands.take(number, arrival.received_ns, command)
+            profile.command = command
+            if profile.command_size:
+                frame.answer = ANSWER_COMMAND
+            else:
+                path_clear_trait(&self.paths.path[number], TRAIT_COMMAND)
+        self.answer(frame, &profile, arrival, taken)
 
     cdef void touch(self, const Frame* frame, const PathKey* key, uint32_t number, int shown, const Arrival* arrival,
                     Taken* taken) noexcept nogil:
@@ -395,6 +414,18 @@ cdef class Receiver:
         row.native.size += frame.token_text.size
         batch_push(c, &row)
         return True
+
+    def queue_command(self, uint32_t number, command):
+        """Let a command wait for the next frame of a path. Returns False when too many wait already."""
+        if number >= self.paths.count:
+            raise IndexError(number)
+        queued = self.commands.queue(number, command)
+        if queued:
+            path_set_trait(&self.paths.path[number], TRAIT_COMMAND)
+        return queued
+
+    def commands_of(self, uint32_t number, int64_t now_ns):
+        return self.commands.shown(number, now_ns)
 
     def counts(self):
         """Return what was counted, by label texts: frames, rejected, replies, shed and plain numbers."""

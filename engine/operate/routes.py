@@ -16,7 +16,7 @@ from engine.operate.health import Health
 from engine.operate.metrics import OPEN_TYPE, TEXT_TYPE, wants_open_metrics
 from engine.operate.page import next_cursor, read_cursor, read_limit, read_number_cursor
 from engine.operate.problem import problem
-from engine.operate.view import Away, EngineView, RejectedQuestion, SignalQuestion, TransmitterQuestion
+from engine.operate.view import Away, BadCommand, EngineView, RejectedQuestion, SignalQuestion, TransmitterQuestion
 
 CONSOLE = Path(__file__).parent / "console" / "index.html"
 LIST_ROWS_MAX = 10_000
@@ -44,6 +44,7 @@ class Routes:
             web.get("/v1/alarms", self.alarms),
             web.get("/v1/alarms/stream", self.stream, allow_head=False),
             web.get("/v1/transmitters", self.transmitters),
+            web.post("/v1/transmitters/{key:.+}/commands", self.command),
             web.get("/v1/transmitters/{key:.+}", self.transmitter),
             web.get("/v1/signals", self.signals),
             web.get("/v1/rejected", self.rejected),
@@ -90,6 +91,26 @@ class Routes:
     async def transmitter(self, request: web.Request) -> web.Response:
         found = self._view.transmitter(request.match_info["key"])
         return problem(404, "no such transmitter") if found is None else answer(found)
+
+    async def command(self, request: web.Request) -> web.Response:
+        """Queue a command. Only JSON is read: no other page can make a browser send that without asking first."""
+        if request.content_type != "application/json":
+            return problem(415, "needed is Content-Type: application/json")
+        try:
+            asked = orjson.loads(await request.read())
+        except orjson.JSONDecodeError:
+            asked = None
+        if not isinstance(asked, dict):
+            return problem(400, "needed is a JSON object with command, by and why")
+        try:
+            queued = await self._view.command(request.match_info["key"], asked)
+        except BadCommand as error:
+            return problem(422, str(error))
+        except Away as error:
+            return problem(503, str(error), {"Retry-After": "5"})
+        if queued is None:
+            return problem(404, "no such transmitter")
+        return web.Response(status=202, body=orjson.dumps(queued), content_type="application/json")
 
     async def signals(self, request: web.Request) -> web.Response:
         limit = read_limit(request.query, self._rows_max)

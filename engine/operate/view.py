@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.operate.metrics import Metrics
 
@@ -56,6 +56,10 @@ class RejectedQuestion:
     limit: int               # 1..10000
 
 
+class BadCommand(ValueError):
+    """A command that cannot be sent; the text says what is allowed."""
+
+
 class EngineView(Protocol):
     """The engine as operators and subscribers see it. Everything but `signals` answers from memory, at once."""
 
@@ -82,6 +86,14 @@ class EngineView(Protocol):
 
     def transmitter(self, key: str) -> Json | None:
         """Return one transmitter with its paths, or None. It has `key`, `state`, `last_seen_at`, `paths`."""
+        ...
+
+    async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
+        """Queue a command for a transmitter and return it; None when nobody knows it.
+
+        asked   command, by, why, expires
+        Raises  BadCommand, Away
+        """
         ...
 
     def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:

@@ -31,8 +31,9 @@ def test_refused() -> None:
                 transmitter.unanswered(frame, "0123")
                 connection.send(frame)
                 assert connection.say(null("0123", 7)) == ack("0123", 7)
-        assert [entry["reason"] for entry in engine.json("/v1/rejected?account=E001")["rejected"]] == [
-            "unknown_account"] * 4
+        refused = engine.json("/v1/rejected?account=E001")["rejected"]
+        assert {entry["reason"] for entry in refused} == {"unknown_account"}
+        assert sum(entry["count"] for entry in refused) == 4
         assert transmitter.say(sia("0123", "NFA1", 8)) == ack("0123", 8)
         assert stream.event().told == ("raised", "0123", "FA1")
         assert [entry["key"] for entry in engine.json("/v1/transmitters")["transmitters"]] == ["dc09:0123"]

@@ -48,7 +48,8 @@ def engine():
             alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
         journal_trouble="", outcomes_trouble="", stopping=asyncio.Event(),
-        house=SimpleNamespace(snapshot_ns=0), enrolment=world.enrolment, world=world)
+        house=SimpleNamespace(snapshot_ns=0), enrolment=world.enrolment, receiver=world.receiver,
+        world=world)
     pipeline.view = View(pipeline)
     return pipeline
 

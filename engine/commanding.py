@@ -1,0 +1,119 @@
+"""Commands to sites: read what an operator asks for, journal it, and let it wait for the transmitter's next frame."""
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from codec.gbt26875_downlink import build_request
+from codec.words import PROTOCOL_TEXT, RowKind
+from engine.listen.commands import Command
+from engine.operate.view import Away, BadCommand, Json
+from engine.units import read_duration_ns
+from engine.view import shown_command
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+
+log = logging.getLogger("engine.commanding")
+PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
+ROW_CHANGE = int(RowKind.ROW_CHANGE)
+DC09_BYTES_MAX, GBT_BYTES_MAX = 40, 200   # as in codec/limits.pxd
+TEXT_BYTES_MAX = 200             # of who and why
+EXPIRES = "10m"
+FORBIDDEN = frozenset('[]"\r\n\0')
+GBT_NUMBERS = ("type", "number", "minutes", "destination")
+
+
+class Commanding:
+    """Takes the commands of one pipeline."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self._engine = engine
+        self._numbers = itertools.count(1)
+        self._waiting: list[tuple[int, asyncio.Future[bool]]] = []   # of changes that are not durable yet, by ticket
+
+    async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
+        """Queue a command for a transmitter; None when nobody knows it.
+
+        asked    command (a text for DC-09, an object for GB/T), by, why, expires (a duration, "10m")
+        Raises   BadCommand, Away when the change could not be journalled
+        """
+        paths = self._engine.paths.paths_of(key)
+        if not paths:
+            return None
+        path = max(paths, key=lambda number: int(str(self._engine.paths.show(number)["last_seen_ms"] or 0)))
+        now_ns = self._engine.clock.wall_ns()
+        by, why = (named(asked, name) for name in ("by", "why"))
+        try:
+            expires_ns = read_duration_ns(str(asked.get("expires", EXPIRES)))
+        except ValueError:
+            raise BadCommand("expires: allowed is a duration such as \"10m\"") from None
+        text, data = encode(key.partition(":")[0], asked.get("command"), now_ns)
+        command = Command(next(self._numbers), data, text, by, now_ns, now_ns + expires_ns)
+        change = orjson.dumps({"change": "command", "transmitter": key, "command": text, "by": by, "why": why})
+        if not await self.journal(path, key, change.decode(), now_ns):
+            raise Away("the journal takes no changes at present")
+        if not self._engine.receiver.queue_command(path, command):
+            raise BadCommand("too many commands wait for this transmitter already")
+        log.info("command queued", extra={"transmitter": key, "by": by})
+        return shown_command(command)
+
+
+    async def journal(self, path: int, transmitter: str, change: str, now_ns: int) -> bool:
+        """Journal what a person changed about a transmitter; return whether it is durable."""
+        protocol, _, rest = transmitter.partition(":")
+        account, _, realm = rest.partition("@")
+        offered = self._engine.admit.offer_frame({
+            "kind": ROW_CHANGE, "protocol": PROTOCOL_NUMBER[protocol], "path": path, "account": account.upper(),
+            "realm": realm, "native": change, "received_ns": now_ns})
+        if offered is None:
+            return False
+        durable: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((offered[0], durable))
+        self._engine.on_rows()
+        return await durable
+
+    def settle(self, ticket: int, *, durable: bool) -> None:
+        """Let those who wait for a ticket up to this one go on."""
+        while self._waiting and self._waiting[0][0] <= ticket:
+            waiting = self._waiting.pop(0)[1]
+            if not waiting.done():
+                waiting.set_result(durable)
+
+
+def named(asked: Mapping[str, Any], name: str) -> str:
+    value = asked.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value.encode()) > TEXT_BYTES_MAX:
+        raise BadCommand(f"{name}: needed is a text of 1 to {TEXT_BYTES_MAX} bytes")
+    return value
+
+
+def encode(protocol: str, command: object, now_ns: int) -> tuple[str, bytes]:
+    """Return a command as text for people, and as the bytes that go out. Raises BadCommand."""
+    if protocol == "dc09":
+        if not isinstance(command, str) or not command or not command.isascii() or FORBIDDEN & set(command) \
+                or len(command) > DC09_BYTES_MAX:
+            raise BadCommand(f"command: needed is the data of an RSP, 1 to {DC09_BYTES_MAX} characters of ASCII "
+                             "without brackets, quotes and line ends")
+        return command, command.encode()
+    if protocol != "gbt26875":
+        raise BadCommand(f"command: {protocol} has no commands to a site")
+    if not isinstance(command, dict) or not all(isinstance(command.get(name, 0), int) for name in GBT_NUMBERS):
+        raise BadCommand("command: needed is an object with `type` (61 to 91) and what that type takes")
+    try:
+        systems = [(int(kind), int(place)) for kind, place in command.get("systems", [])]
+        components = [(int(kind), int(place), bytes.fromhex(component))
+                      for kind, place, component in command.get("components", [])]
+        data = build_request(command.get("type", 0), systems=systems, components=components,
+                             number=command.get("number", 0), minutes=command.get("minutes", 0),
+                             start_ns=now_ns, destination=command.get("destination", 0), stamp_ns=now_ns)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadCommand(f"command: {error}") from None
+    if len(data) > GBT_BYTES_MAX:
+        raise BadCommand(f"command: a frame of {len(data)} bytes; at most {GBT_BYTES_MAX} go out with a reply")
+    return orjson.dumps(command).decode(), data
