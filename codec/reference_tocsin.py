@@ -1,6 +1,6 @@
 """The Tocsin profile in plain Python, from the same specification as tocsin.pyx: the oracle of the tests.
 
-Slow and short on purpose: hashlib for the tag, recursion for MessagePack. Never imported by the engine.
+Slow and short on purpose: hashlib for the tag, a Python object for every value. Never imported by the engine.
 """
 import re
 from hmac import compare_digest
@@ -13,6 +13,8 @@ from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
 Fields = dict[str, Any]
 TOKENS = {REPORT: "report", ACCEPTED: "accepted", STALE: "stale", UNABLE: "unable"}
 ALARMING = ("fire", "gas", "prealarm")
+
+
 def split(data: bytes) -> bytes:
     """The frame at the beginning. Raises Bad."""
     if len(data) >= 3 and not 21 <= int.from_bytes(data[1:3], "big") + 3 <= 1400:

@@ -24,7 +24,8 @@ Account   of the frame: the key id in decimal. Rows of other transmitters have t
           knows paths finds theirs.
 Unknown   numbers are never refused: a class of another number is info, a condition unknown, a state of fire, gas or
           prealarm is raised, else info; FLAG_UNKNOWN_CODE.
-Bounds    128 items, arrays of up to 64 elements, 16 levels of what is passed over: BAD_FIELD beyond, answered with 22.
+Bounds    128 items, arrays of up to 64 elements: BAD_FIELD beyond, answered with 22. What is passed over may be of any
+          depth: it is counted, not descended into.
 Answers   20; refused (the caller's word: the counter) 21 with the counter that the profile names; unable 22.
 Replies   21 bytes, as long as the shortest report: no reply is longer than what it answers.
 Identity  key id, counter and body.

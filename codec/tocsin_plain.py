@@ -9,6 +9,7 @@ from typing import Any
 REPORT, ACCEPTED, STALE, UNABLE = 0x10, 0x20, 0x21, 0x22
 REQUEST, REPLY = b"tocsin q", b"tocsin r"
 OTHER = object()                 # a value that is neither nil nor a number from 0 on nor a text
+ARRAY = object()
 INTEGERS = {0xCC: (1, False), 0xCD: (2, False), 0xCE: (4, False), 0xCF: (8, False), 0xD0: (1, True), 0xD1: (2, True),
             0xD2: (4, True), 0xD3: (8, True)}
 SIZED = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDC: 2, 0xDD: 4, 0xDE: 2,
@@ -39,44 +40,62 @@ class Body:
     def number(self, size: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(size), "big", signed=signed)
 
-    def values(self, count: int) -> list[Any]:
-        if count > len(self.data) - self.at:
-            raise NoValue
-        return [self.value() for _ in range(count)]
-
     def value(self) -> Any:
-        """An int from 0 on, bytes of a text, None, a list for an array, or OTHER. Raises NoValue."""
+        """An int from 0 on, bytes of a text, None, a list for an array, or OTHER. Raises NoValue.
+
+        An array inside of it is OTHER: no depth is read, so that none that a sender chooses costs anything.
+        """
+        found, inside = self.head()
+        if found is not ARRAY:
+            self.pass_over(inside)
+            return found
+        if inside > len(self.data) - self.at:
+            raise NoValue
+        return [self.element() for _ in range(inside)]
+
+    def element(self) -> Any:
+        found, inside = self.head()
+        self.pass_over(inside)
+        return OTHER if found is ARRAY else found
+
+    def pass_over(self, pending: int) -> None:
+        """Move on behind so many values and all that is inside of them."""
+        while pending:
+            if pending > len(self.data) - self.at:
+                raise NoValue
+            pending += self.head()[1] - 1
+
+    def head(self) -> tuple[Any, int]:
+        """A value, or ARRAY or OTHER with how many values stand inside of it."""
         head = self.number(1)
         if head < 0x80:
-            return head
+            return head, 0
         if head < 0x90:
-            self.values(2 * (head & 15))
-            return OTHER
+            return OTHER, 2 * (head & 15)
         if head < 0xA0:
-            return self.values(head & 15)
+            return ARRAY, head & 15
         if head < 0xC0:
-            return self.take(head & 31)
+            return self.take(head & 31), 0
         if head in INTEGERS:
             size, signed = INTEGERS[head]
             found = self.number(size, signed=signed)
-            return found if found >= 0 else OTHER
+            return found if found >= 0 else OTHER, 0
         if head in FIXED:
             self.take(FIXED[head])
         elif head in SIZED:
             return self.sized(head, self.number(SIZED[head]))
         elif head == 0xC0:
-            return None
+            return None, 0
         elif head == 0xC1:
             raise NoValue
-        return OTHER
+        return OTHER, 0
 
-    def sized(self, head: int, size: int) -> Any:
+    def sized(self, head: int, size: int) -> tuple[Any, int]:
         if 0xD9 <= head <= 0xDB:
-            return self.take(size)
+            return self.take(size), 0
         if head in (0xDC, 0xDD):
-            return self.values(size)
+            return ARRAY, size
         if head in (0xDE, 0xDF):
-            self.values(2 * size)
-        else:
-            self.take(size + (0xC7 <= head <= 0xC9))
-        return OTHER
+            return OTHER, 2 * size
+        self.take(size + (0xC7 <= head <= 0xC9))
+        return OTHER, 0
