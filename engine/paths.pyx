@@ -64,6 +64,11 @@ cdef uint32_t number_of(str text) except? 0:
     return number_pack(int(text, 16), len(text))
 
 
+cdef bint is_own_line_fault(const Columns* c, uint32_t row) noexcept nogil:
+    """Tell whether a row is a line fault that SUPERVISE found: one that a frame reports has the frame's identity."""
+    return c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and c.identity[row].size == 0
+
+
 cdef bint tells_unreadable_token(const Columns* c, uint32_t row) noexcept nogil:
     """Tell whether a row is the fault that LISTEN adds to a frame: it alone is no part of what the frame says."""
     return c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_COMMUNICATION_FAULT and c.identity[row].size == 0
@@ -309,7 +314,7 @@ cdef class PathTable:
                 self.enrol_at(number, batch.text(c.native[row]), c.received_ns[row] // 1000000)
                 if self.path[number].state < PATH_UP:
                     self.set_state(number, PATH_UP)
-            elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and number < self.count:
+            elif is_own_line_fault(c, row) and number < self.count:
                 if replayed:
                     self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
                 else:
@@ -337,7 +342,7 @@ cdef class PathTable:
                 continue
             if c.kind[row] == ROW_ENROLMENT and self.path[number].state == PATH_PENDING:
                 self.set_state(number, PATH_NEW)
-            elif c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT:
+            elif is_own_line_fault(c, row):
                 if c.state[row] == STATE_RAISED and self.path[number].state == PATH_RAISING:
                     self.set_state(number, PATH_UP)
                 elif c.state[row] == STATE_CLEARED and self.path[number].state == PATH_CLEARING:

@@ -180,6 +180,12 @@ def test_a_full_intake_keeps_a_place_for_fire_and_answers_nothing_else() -> None
     assert (wire.written, len(world.admit)) == (b"", 896)
 
 
+def test_a_line_fault_that_a_transmitter_reports_is_none_of_ours() -> None:
+    world = world_of()
+    ask(world, message(1, [None, 5, 51, 1]))
+    assert (told(world), world.paths.show(0)["state"]) == ([("1207", 5, 51, 1, "")], "up")
+
+
 def test_other_protocols_on_the_same_connection() -> None:
     world = world_of()
     world.enrol("0001")
