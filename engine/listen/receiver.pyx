@@ -317,7 +317,7 @@ cdef class Receiver:
                 self.counters.shed[<int>SHED_SIGNAL] += 1
             else:
                 self.refuse(frame.start, frame.size, frame, arrival, status, taken)
-                if frame.answer == ANSWER_REFUSE or frame.protocol == PROTOCOL_TOCSIN:
+                if frame.answer != ANSWER_NONE:
                     # A stamp outside the window, a counter that is used up, data that the protocol does not have.
                     self.answer(frame, profile, arrival, taken)
                     self.refused.note_answer(taken.reply, taken.reply_size)

@@ -49,6 +49,14 @@ def test_fire_comes_in_until_the_batch_is_full(line):
     assert world.count("shed", "signal") == 0
 
 
+def test_a_frame_of_too_many_signals_is_answered_as_not_understood(line):
+    world, connection, wire = line
+    frame = build_frame("SIA-DCS", "0001", b"#0001|N" + b"/FA1" * 129)
+    receive(connection, frame)
+    assert (wire.written, len(world.admit)) == (build_frame("DUH", "0001"), 0)
+    assert world.count("rejected", "dc09", "field") == 1
+
+
 @pytest.mark.parametrize("content", [b"#0001|", b"[[[", b"#0001|Nri1/", b"\xff\xfe"])
 def test_odd_content_is_one_frame_or_one_refusal_and_never_costs_the_next(line, content):
     world, connection, wire = line
