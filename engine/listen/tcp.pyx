@@ -312,7 +312,7 @@ cdef class TcpConnection:
             del self.held_bytes[:size]
         if self.marks_tail == self.marks_head:
             self.owner.waiting.pop(self, None)
-            if self.owner.draining or self.peer_done and self.carry_size == 0:
+            if self.owner.draining or self.peer_done and not self.paused_for_replies:   # a cut frame stays cut
                 self.close("peer" if self.peer_done else "shutdown")
                 return
         if self.paused_for_replies:

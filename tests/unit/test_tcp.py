@@ -349,6 +349,18 @@ def test_a_peer_that_goes_takes_its_held_replies_along():
     assert len(world.signals()) == 1
 
 
+@pytest.mark.parametrize("rest", [b"", alarm("0001")[:30], b"\n"])
+def test_a_peer_that_has_said_all_is_closed_when_its_replies_are_out(rest):
+    """Also with a cut frame behind: no more of it will come."""
+    world, tcp = world_of()
+    connection, wire = connect(tcp)
+    receive(connection, alarm("0001") + rest)
+    assert connection.eof_received()
+    world.journal()
+    assert (wire.written, wire.closed) == (accepted(alarm("0001")), True)
+    assert tcp.closed == {"peer": 1}
+
+
 def test_draining_answers_what_is_durable_and_takes_nothing_more():
     world, tcp = world_of()
     (one, first), (_two, second) = connect(tcp), connect(tcp)
