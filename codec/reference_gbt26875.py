@@ -154,8 +154,8 @@ def bits(data_type: int, subject: int, word: int, names: range) -> Iterator[tupl
 
 
 def level(data_type: int, subject: int, word: int, where: str, native: str, flags: list[str]) -> Fields:
-    """A status word, and the signals of the bits that are set in it."""
-    return {"level": {"point": where, "word": word}, "signals": [
+    """A status word, what it is about, and the signals of the bits that are set in it."""
+    return {"level": {"point": where, "word": word}, "subject": subject, "native": native, "signals": [
         signal(where, native, (meaning[0], meaning[1], "raised"), flags + more)
         for meaning, more in bits(data_type, subject, word, range(1, 16))]}
 
