@@ -2,6 +2,7 @@
 # make test     set everything up, then lint and run all tests
 # make build    the set-up alone; at once when nothing changed
 # make lint     ruff and mypy            make bench   the benchmarks
+# make fuzz     N=1000000 inputs through both codecs, other ones each time; SEED=number repeats a run
 # make clean    remove what the build made; .venv stays
 # BUILD=release|debug|trace|sanitize and ANNOTATE=1 (see setup.py) rebuild everything that they change
 
@@ -17,7 +18,7 @@ SOURCES := $(shell find codec engine loadgen benchmarks \( -name '*.pyx' -o -nam
 SET := $(firstword $(shell echo $(SOURCES) | cksum))
 COMPILED := build/compiled-$(BUILD)-$(ANNOTATE)-$(SET)
 
-.PHONY: build run test lint bench clean
+.PHONY: build run test lint bench fuzz clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/with-tocsin $(COMPILED)
@@ -42,6 +43,13 @@ lint: $(VENV)/with-tests
 
 bench: $(VENV)/with-tests $(COMPILED)
 	@$(IN)/python -m benchmarks
+
+N ?= 1000000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+fuzz: $(VENV)/with-tests $(COMPILED)
+	@seed=$(SEED); echo "$(N) inputs from seed $$seed"; \
+	N=$(N) SEED=$$seed $(IN)/python -m pytest --no-header -q --tb=short tests/fuzz/test_twins.py
 
 clean:
 	@echo "removing what the build made"

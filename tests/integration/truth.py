@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from codec import reference, reference_gbt26875
+from codec import reference, reference_gbt26875, reference_tocsin
 from codec.reference import Bad, Profile
 
 WINDOW_BYTES = 10_000                # more than any frame has: what stands beyond decides nothing
 SPOKEN = 0xFFFE
-START = b"\n@"
+START = b"\n@\xc1"
 UNREADABLE = "a token that is not read: "
 KNOWN_TOKENS = {token.decode() for token in
                 reference.HEARTBEATS | reference.REPLIES | reference.EVENTS | reference.OTHER_DATA}
@@ -94,6 +94,8 @@ class Truth:
     def read(self, listener: str, data: bytes, now_ns: int) -> Fields:
         if data[0] == 0x40:
             return reference_gbt26875.read_frame(data, now_ns)
+        if data[0] == 0xC1:
+            return reference_tocsin.read_frame(data, None)
         found = reference.read_frame(data, now_ns, Profile())
         key = self.key_of(listener, found["account"]) if found["encrypted"] else None
         return reference.read_frame(data, now_ns, Profile(key)) if key else found

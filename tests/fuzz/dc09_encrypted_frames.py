@@ -1,14 +1,10 @@
-"""Invariant: the Cython codec and the plain Python one find the same in any encrypted input, noise included."""
+"""Encrypted DC-09 frames that are right, or nearly so, and what is known of their transmitters."""
 import random
 
-import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from codec import reference
-from codec.reading import build_frame, enclose, read_frames
+from codec.reading import build_frame, enclose
 
-INPUTS = 10_000
-SEED = 38
 NOW_S = 1_767_268_800  # 2026-01-01 12:00:00 UTC
 KEYS = [bytes(range(size)) for size in (16, 24, 32)]
 TOKENS = [b"SIA-DCS"] * 4 + [b"ADM-CID"] * 4 + [b"NULL", b"NULL", b"XNM", b"ACK", b"NAK", b"DUH", b"RSP", b"HENG-BO",
@@ -60,49 +56,7 @@ def frame(rng: random.Random, key: bytes) -> bytes:
     return enclose((header + sealed)[:0xFFF], binary_crc=rng.random() < 0.2)
 
 
-def damage(rng: random.Random, data: bytes) -> bytes:
-    out = bytearray(data)
-    at = rng.randrange(len(out))
-    draw = rng.random()
-    if draw < 0.4:
-        out[at] = rng.randrange(256)
-    elif draw < 0.7:
-        del out[at:at + 3]
-    else:
-        out = out[:at]
-    return bytes(out)
-
-
 def profiles(rng: random.Random, key: bytes) -> dict:
     return {"key": rng.choice([key] * 12 + [KEYS[1], None]),
             "window": rng.choice([(40, 20), (40, 20), (0, 0), (90000, 0)]), "encrypted_only": rng.random() < 0.2,
             "check_clear_stamps": rng.random() < 0.5, "reject_stale": rng.random() < 0.2}
-
-
-@pytest.mark.slow
-def test_encrypted_twins_agree() -> None:
-    rng = random.Random(SEED)
-    seen, flags = set(), set()
-    for count in range(INPUTS):
-        key = rng.choice(KEYS)
-        data = frame(rng, key)
-        if rng.random() < 0.1:
-            data = damage(rng, data) + (frame(rng, key) if rng.random() < 0.7 else b"")
-        if rng.random() < 0.1:
-            stamp_ns = rng.choice([None, (NOW_S + rng.choice(SHIFTS_S)) * 10**9])
-            data += build_frame(rng.choice(["SIA-DCS", "NULL", "ACK"]), "1234", rng.choice(DATA[:5]), stamp_ns=stamp_ns)
-        profile = profiles(rng, key)
-        ours = read_frames(data, NOW_S * 10**9, **profile)
-        theirs = reference.read_frames(data, NOW_S * 10**9, reference.Profile(**profile))
-        for each in ours:
-            for signal in each.get("signals", []):
-                signal["flags"] = sorted(signal["flags"])
-                flags.update(signal["flags"])
-        assert ours == theirs, f"seed {SEED}, input {count}: {data!r} {profile}"
-        assert sum(each["length"] for each in ours) == len(data)
-        seen.update((each["status"], each.get("kind")) for each in ours)
-    kinds = {"heartbeat", "signal", "reply", "other"}
-    assert {kind for status, kind in seen if status == "ok"} == kinds
-    assert {("time", "heartbeat"), ("time", "signal"), ("crypto", "signal"), ("field", None), ("field", "signal"),
-            ("checksum", None), ("length", None), ("need_data", None)} <= seen
-    assert {"late", "account_differs", "unknown_code", "cleaned"} <= flags
