@@ -30,6 +30,7 @@ class Format:
 
     frame: Callable[[random.Random], bytes]              # a frame that is valid, or nearly so
     mend: Callable[[bytes], bytes]                       # give changed bytes a right length and checksum
+    wrap: Callable[[bytes], bytes]                       # likewise for a fuzzer that cannot find a checksum or cipher
     profile: Callable[[random.Random], Profile]          # what is known of the transmitter, for read_frames
     vectors: str                                         # the file with known frames; empty: none yet
     percent: int                                         # of all inputs; where the plain twin is slow, few
@@ -67,21 +68,29 @@ def encrypted_frame(rng: random.Random) -> bytes:
     return dc09_encrypted_frames.frame(rng, rng.choice(dc09_encrypted_frames.KEYS))
 
 
+def wrap_encrypted(data: bytes) -> bytes:
+    """Encrypt what stands behind the first bracket, so that what a fuzzer changes there is read as text."""
+    head, bracket, plain = mend_dc09(data)[9:-1].partition(b"[")
+    size = len(plain) // 16 * 16
+    sealed = dc09_encrypted_frames.flip(dc09_encrypted_frames.KEYS[size // 16 % 3], plain[:size]).hex().encode()
+    return mend_dc09(b"\n00000000" + head + bracket + sealed[:4000] + b"\r")
+
+
 def encrypted_profile(rng: random.Random) -> Profile:
     return dc09_encrypted_frames.profiles(rng, rng.choice(dc09_encrypted_frames.KEYS))
 
 
 FRAMED = frozenset({"ok", "garbage", "need_data", "length", "checksum", "field"})
 FORMATS = {
-    "dc09": Format(dc09_frames.frame, mend_dc09, nothing_known, "dc09.json", 35,
+    "dc09": Format(dc09_frames.frame, mend_dc09, mend_dc09, nothing_known, "dc09.json", 35,
                    FRAMED | {"crypto"}),
-    "dc09-encrypted": Format(encrypted_frame, mend_dc09, encrypted_profile, "dc09.json", 30,
+    "dc09-encrypted": Format(encrypted_frame, mend_dc09, wrap_encrypted, encrypted_profile, "dc09.json", 30,
                              FRAMED | {"crypto", "time"}),
-    "gbt26875": Format(gbt26875_frames.frame, mend_gbt26875,
+    "gbt26875": Format(gbt26875_frames.frame, mend_gbt26875, mend_gbt26875,
                        lambda rng: {"clock": rng.choice([None, None, "bcd", "binary"])}, "gbt26875.json", 25,
                        FRAMED),
-    "tocsin": Format(test_tocsin_twin.data_of, mend_tocsin, lambda _: {"key": test_tocsin_twin.KEY}, "", 10,
-                     FRAMED | {"crypto"}),
+    "tocsin": Format(test_tocsin_twin.data_of, mend_tocsin, mend_tocsin,
+                     lambda _: {"key": test_tocsin_twin.KEY}, "", 10, FRAMED | {"crypto"}),
 }
 
 
