@@ -3,6 +3,8 @@
 # make build    the set-up alone; at once when nothing changed
 # make lint     ruff and mypy            make bench   the benchmarks
 # make fuzz     N=1000000 inputs through both codecs, other ones each time; SEED=number repeats a run
+# make fuzz-guided SECONDS=60 for each format, or FORMAT=dc09: libFuzzer looks for what the others do not reach
+# make sanitize the codec's, admit's and listen's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make clean    remove what the build made; .venv stays
 # BUILD=release|debug|trace|sanitize and ANNOTATE=1 (see setup.py) rebuild everything that they change
 
@@ -18,7 +20,7 @@ SOURCES := $(shell find codec engine loadgen benchmarks \( -name '*.pyx' -o -nam
 SET := $(firstword $(shell echo $(SOURCES) | cksum))
 COMPILED := build/compiled-$(BUILD)-$(ANNOTATE)-$(SET)
 
-.PHONY: build run test lint bench fuzz clean
+.PHONY: build run test lint bench fuzz fuzz-guided sanitize clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/with-tocsin $(COMPILED)
@@ -50,6 +52,52 @@ SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 fuzz: $(VENV)/with-tests $(COMPILED)
 	@seed=$(SEED); echo "$(N) inputs from seed $$seed"; \
 	N=$(N) SEED=$$seed $(IN)/python -m pytest --no-header -q --tb=short tests/fuzz/test_twins.py
+
+# A copy, so that the release build of this checkout stays as it is. Its sources are replaced each time, what was
+# compiled from unchanged ones is not compiled again. Not run: the peers, whose libraries no sanitizer can load.
+# --capture=sys: a report goes to stderr itself, and the process ends with it.
+SANITIZE := build/sanitize
+SANITIZE_INPUTS ?= 20000
+SANITIZE_TESTS := batch civil codes copy_bytes dc09 dc09_content dc09_encrypted gbt26875* gb18030 aes json_text formats \
+	tocsin* blake2s* admit* intake receiver* tcp udp enrolment refused paths path_rows explain
+SANITIZED := LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+sanitize: $(VENV)/with-tests
+	@mkdir -p $(SANITIZE)
+	@find $(SANITIZE) -name build -prune -o -type f ! -name '*.c' ! -name '*.so' ! -name '*.lis' -exec rm {} +
+	@tar --create --exclude='*.c' --exclude='*.so' --exclude='*.lis' --exclude=__pycache__ \
+		codec engine loadgen benchmarks tests setup.py pyproject.toml README.md LICENSE | \
+		tar --extract --directory $(SANITIZE)
+	@echo "compiling the extensions (BUILD=sanitize) in $(SANITIZE)"
+	@cd $(SANITIZE) && BUILD=sanitize $(CURDIR)/$(IN)/python setup.py -q build_ext >/dev/null
+	@echo "running the tests under the sanitizers"
+	@cd $(SANITIZE) && $(SANITIZED) $(CURDIR)/$(IN)/python -m tests.sanitize.planted
+	@cd $(SANITIZE) && N=$(SANITIZE_INPUTS) $(SANITIZED) $(CURDIR)/$(IN)/python -m pytest --no-header -q --capture=sys \
+		-p no:cacheprovider tests/fuzz $(wildcard $(SANITIZE_TESTS:%=tests/unit/test_%.py))
+
+# Coverage-guided: libFuzzer (clang's) around the codec; a finding is left in build/guided and printed.
+GUIDED := build/guided
+FORMATS = $(or $(FORMAT),dc09 dc09-encrypted gbt26875 tocsin)
+SECONDS ?= 60
+
+fuzz-guided: $(VENV)/with-tests $(COMPILED)
+	@command -v clang >/dev/null || \
+		{ echo "make fuzz-guided needs clang and its runtime: apt install clang libclang-rt-14-dev"; exit 1; }
+	@mkdir -p $(GUIDED)/corpus
+	@tar --create --exclude='*.c' --exclude='*.so' --exclude='*.lis' --exclude=__pycache__ codec tests/fuzz tests/vectors \
+		setup.py pyproject.toml README.md LICENSE | tar --extract --directory $(GUIDED)
+	@mkdir -p $(GUIDED)/tests/guided && cp tests/guided/* $(GUIDED)/tests/guided
+	@echo "compiling the codec (BUILD=guided) in $(GUIDED)"
+	@cd $(GUIDED) && CC=clang BUILD=guided $(CURDIR)/$(IN)/python setup.py -q build_ext
+	@config=$$($(IN)/python -c 'import sys; print(sys.base_prefix + "/bin/python3-config")'); \
+	clang -O1 -g -fsanitize=fuzzer,address,undefined tests/guided/driver.c -o $(GUIDED)/driver \
+		$$($$config --includes) $$($$config --ldflags --embed)
+	@for format in $(FORMATS); do FORMAT=$$format $(IN)/python -m tests.guided.target $(GUIDED)/corpus || exit 1; done
+	@cd $(GUIDED) && for format in $(FORMATS); do \
+		echo "fuzzing $$format for $(SECONDS) s"; export FORMAT=$$format PROGRAM=$(CURDIR)/$(IN)/python; \
+		PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 ./driver -max_total_time=$(SECONDS) -max_len=4200 \
+			-timeout=10 -print_final_stats=1 -dict=corpus/dictionary corpus/$$format || exit 1; done
 
 clean:
 	@echo "removing what the build made"

