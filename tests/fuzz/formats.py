@@ -18,7 +18,8 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 NOW_NS = gbt26875_frames.NOW_NS
 BATCH = Batch(16384, 1 << 24)
 MARKS = [b"\n", b"\r", b"@", b"@@", b"##", b"\xc1", b'"', b"[", b"]", b"|", b"#", b"^", b"_", b"\0", b"\xff", b"]_",
-         b"\n\n", b"\x1a\x01", b"\x02\x01", b"[H13:59:58,12-31-2012]", b"_12:00:00,01-01-2026", b"[I@@x]", b"]["]
+         b"\n\n", b"\x1a\x01", b"\x02\x01", b"[H13:59:58,12-31-2012]", b"_12:00:00,01-01-2026", b"[I@@x]", b"][", b"S",
+         b"SR"]
 BORDERS = b"/0189:@AFGZ[`afgz{\0\x01\x7f\x80\xfe\xff"    # what stands just inside and outside of digits and letters
 
 Profile = dict[str, Any]

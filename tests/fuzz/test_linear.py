@@ -25,8 +25,9 @@ GBT26875 = [b"@", b"@@", b"@@" + bytes(22) + b"\x00\x04\x02", b"@@" + bytes(25) 
             build_gbt(2, build_gbt(2, build_gbt(2, bytes(900))))]
 TOCSIN = [b"\xc1", b"\xc1\0\x12", b"\xc1\x05\x75", b"\xc1\x05\x75\x20" + bytes(7), build_message(1, 1, KEY),
           build_message(1, 1, KEY, b"\x91" * 1300), b"\xc1\x05\x75\x20\0\0\1\0\0\0\1"]
+SURGARD = [b"S", b"SR", b"SR0001L0001        006969XX        [ID0", b"SR0001L0001    006969XX    [ID00000000]"]
 MIXED = [b"\n@\xc1", b"@@\n\xc1", b'\n00000FFF"@@\xc1\x05\x75']
-PATTERNS = [*DC09, *GBT26875, *TOCSIN, *MIXED]
+PATTERNS = [*DC09, *GBT26875, *TOCSIN, *SURGARD, *MIXED]
 
 
 def repeated(pattern: bytes, size: int) -> bytes:

@@ -4,17 +4,18 @@ Slow on purpose, and made from the rules in words (engine/admit/admit.pxd, level
 """
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from codec import reference, reference_gbt26875, reference_tocsin
+from codec import reference, reference_gbt26875, reference_surgard, reference_tocsin
 from codec.reference import Bad, Profile
 
 WINDOW_BYTES = 10_000                # more than any frame has: what stands beyond decides nothing
 SPOKEN = 0xFFFE
-START = b"\n@\xc1"
+START = re.compile(rb"[\n@\xc1]|S(?=R|\Z)")
 UNREADABLE = "a token that is not read: "
 KNOWN_TOKENS = {token.decode() for token in
                 reference.HEARTBEATS | reference.REPLIES | reference.EVENTS | reference.OTHER_DATA}
@@ -83,7 +84,8 @@ class Truth:
             except Bad as bad:
                 if str(bad) == "need_data" and goes_on:
                     break
-                at += 1 + next((step for step, byte in enumerate(data[at + 1:]) if byte in START), len(data))
+                following = START.search(data, at + 1)
+                at = following.start() if following else len(data)
                 continue
             answer = self.frame(listener, data[at:at + found["length"]], found)
             if answer:
@@ -96,6 +98,8 @@ class Truth:
             return reference_gbt26875.read_frame(data, now_ns)
         if data[0] == 0xC1:
             return reference_tocsin.read_frame(data, None)
+        if data[0] == 0x53:
+            return reference_surgard.read_frame(data, Profile())
         found = reference.read_frame(data, now_ns, Profile())
         key = self.key_of(listener, found["account"]) if found["encrypted"] else None
         return reference.read_frame(data, now_ns, Profile(key)) if key else found
@@ -129,6 +133,8 @@ class Truth:
         if protocol == "gbt26875":
             names = {"accept": "confirm", "refuse": "deny"}
             return protocol, names[result], found["sequence"], str(int.from_bytes(data[18:24], "little"))
+        if found["token"] == "SR":       # Sur-Gard's heartbeat is answered by one byte
+            return protocol, "06", 0, ""
         account = "" if result == "refuse" or not reference.read_header(data_body(data))["header_account"] \
             else found["account"]
         return protocol, names[result], 0 if result == "refuse" else found["sequence"], account
