@@ -9,10 +9,12 @@ from codec.gbt26875_downlink import build_frame as build_gbt
 from codec.gbt26875_downlink import tag_bytes
 from codec.reading import build_frame as build_dc09
 from codec.reading import read_frames
+from loadgen import shapes, tocsin
 from loadgen.client import Speaker
 from loadgen.dc09_client import ReplyKind, frame
 from loadgen.shapes import Style, speaker
 
+PROTOCOLS = (*shapes.PROTOCOLS, "tocsin")
 EVENTS = {  # DC-03 code, status word of GB/T 26875.3; None is a frame that carries no signal
     "fire": ("FA", 0x0002),
     "restore": ("FH", 0x0000),
@@ -51,15 +53,15 @@ MEANINGS = {
 class Message:
     """What is to be said.
 
-    protocol  "dc09" or "gbt26875"
-    account   hex digits for DC-09, decimal for GB/T 26875.3
+    protocol  one of PROTOCOLS
+    account   hex digits for DC-09, decimal for GB/T 26875.3; of the Tocsin profile the key id
     event     of EVENTS
     zone      0..9999; of GB/T the component's address
     code      raw DC-09 data in place of event and zone, or None
     text      goes with the event, or empty
-    sequence  1..9999
+    sequence  1..9999; of the Tocsin profile the counter
     now_ns    of the stamp
-    key       of an encrypted frame, None: in clear
+    key       of an encrypted frame, None: in clear; the Tocsin profile needs one
     system    type of the GB/T system, 0..255
     """
 
@@ -80,6 +82,9 @@ def build(message: Message) -> bytes:
 
     Raises  ValueError where it does not fit the protocol
     """
+    if message.protocol == "tocsin":
+        return tocsin.build(int(message.account), message.sequence, message.key or b"", message.event, message.zone,
+                            message.text)
     return build_status(message) if message.protocol == "gbt26875" else build_sia(message)
 
 
@@ -117,9 +122,14 @@ def listener(protocol: str) -> Speaker:
     return speaker(Style(protocol=protocol), account_first=0, digits=4, count=1, run="r")
 
 
+def frame_bytes(protocol: str, data: bytes) -> int:
+    """Return the size of the reply that begins at data[0], 0 when more is needed, 1 when none begins there."""
+    return tocsin.frame_bytes(data) if protocol == "tocsin" else listener(protocol).frame_bytes(data)
+
+
 def shown(data: bytes) -> str:
-    """Return bytes for people: hex for GB/T 26875.3, else as text."""
-    return data.hex(" ") if data.startswith(b"@@") else data.decode("latin-1").strip()
+    """Return bytes for people: DC-09 as text, else hex."""
+    return data.hex(" ") if data.startswith((b"@@", b"\xc1")) else data.decode("latin-1").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +141,17 @@ class Answer:
     words: str
 
 
-def describe(reply: bytes, protocol: str, now_ns: int, key: bytes | None = None, off_s: int = 0) -> Answer | None:
+def describe(reply: bytes, protocol: str, now_ns: int, key: bytes | None = None, off_s: int = 0,
+             sent: bytes = b"") -> Answer | None:
     """Return a reply in words, None when it is none.
 
     key    opens an encrypted one; one that it does not open is no good reply
     off_s  by how much the stamp of what was sent was off on purpose
+    sent   what it may answer: in the Tocsin profile a reply proves which message that is
     """
+    if protocol == "tocsin":
+        told = tocsin.describe(reply, key or b"", sent)
+        return Answer(*told) if told else None
     kind = listener(protocol).reply(reply, now_ns // SECOND_NS)[0]
     if kind == ReplyKind.REPLY_NONE:
         return None

@@ -36,8 +36,11 @@ WORDS = {ReplyKind.REPLY_ACK: "acknowledged", ReplyKind.REPLY_NAK: "refused", Re
 
 
 def spoil_checksum(frame: bytes) -> bytes:
-    """Return the frame with a wrong checksum: the first byte behind LF in DC-09, the third from the end in GB/T."""
-    at = len(frame) - 3 if frame.startswith(b"@@") else 1
+    """Return the frame with a wrong checksum: the first byte behind LF in DC-09, the third from the end in GB/T.
+
+    In the Tocsin profile it is byte 11.
+    """
+    at = len(frame) - 3 if frame.startswith(b"@@") else 11 if frame.startswith(b"\xc1") else 1
     spoilt = frame[at] ^ 1
     return frame[:at] + bytes([spoilt]) + frame[at + 1:]
 

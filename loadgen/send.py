@@ -7,12 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from loadgen import frames
+from loadgen import frames, tocsin
 from loadgen.clock import monotonic_ns, wall_ns
-from loadgen.frames import EVENTS, Message, describe, listener, shown
+from loadgen.frames import EVENTS, PROTOCOLS, Message, describe, frame_bytes, shown
 from loadgen.misbehaviour import SLOW_PAUSE_S, cut, spoil_checksum
 from loadgen.plan import address
-from loadgen.shapes import PROTOCOLS
 
 ACCOUNT = re.compile(r"[0-9A-Fa-f]{3,16}")
 CLOCK = re.compile(r"clock=([+-]?\d{1,6})([smhd])")
@@ -20,6 +19,7 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MISBEHAVIOUR = ("crc", "key", "cut", "coalesce", "replay", "slow")
 TWICE = ("coalesce", "replay")
 KEY_BYTES = (16, 24, 32)
+NAMES = {"dc09": "DC-09", "gbt26875": "GB/T 26875.3", "tocsin": "Tocsin profile"}
 SEQUENCE_MAX = 9999
 ZONE_MAX = 9999
 SOURCE_MAX = (1 << 48) - 1
@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `tocsin send`."""
     add = parser.add_argument
     add("--to", default="127.0.0.1:10914", metavar="HOST:PORT", help="the receiver (%(default)s)")
-    add("--account", required=True, help="the transmitter's account: 3 to 16 hex digits; of gbt26875 a decimal number")
+    add("--account", required=True,
+        help="the transmitter's account: 3 to 16 hex digits; of gbt26875 a decimal number; of tocsin the key id")
     add("--event", choices=tuple(EVENTS), default="fire",
         help="what it reports (%(default)s); of gbt26875 a status word, 0 for each restore")
     add("--zone", type=int, default=1, metavar="N", help="where, 0 to 9999; of gbt26875 the component (%(default)s)")
@@ -45,12 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--text", metavar="TEXT", help="text that goes with the event")
     add("--protocol", choices=PROTOCOLS, default="dc09", help="(%(default)s)")
     add("--system", type=int, default=1, metavar="N", help="type of the gbt26875 system, 0 to 255 (%(default)s)")
-    add("--key", metavar="KEY", help="encrypt (dc09): 32, 48 or 64 hex digits, or 16, 24 or 32 ASCII characters")
+    add("--key", metavar="KEY",
+        help="encrypt (dc09): 32, 48 or 64 hex digits, or 16, 24 or 32 ASCII characters; of tocsin, which needs it, 64 "
+        "hex digits or 32 characters")
     add("--key-file", type=Path, metavar="FILE", help="the same from a file, which no list of processes shows")
     add("--misbehave", metavar="HOW",
         help=f"be wrong on purpose: {', '.join(MISBEHAVIOUR)}, or the stamp off by clock=-2h (s, m, h, d)")
     add("--transport", choices=("udp", "tcp"), default="udp", help="(%(default)s)")
-    add("--sequence", type=int, metavar="N", help="1 to 9999 (from the clock, so that two calls differ)")
+    add("--sequence", type=int, metavar="N",
+        help="1 to 9999 (from the clock, so that two calls differ); of tocsin the counter (the seconds since 1970)")
     add("--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="how long to wait (%(default)s)")
 
 
@@ -84,15 +88,18 @@ def clock_off_s(misbehave: str | None) -> int:
 def check(args: argparse.Namespace) -> None:
     """Raises  ValueError with a line that names the argument"""
     gbt = args.protocol == "gbt26875"
-    if gbt:
+    if args.protocol == "tocsin":
+        check_tocsin(args)
+    elif gbt:
         if not args.account.isascii() or not args.account.isdigit() or int(args.account) > SOURCE_MAX:
             raise ValueError(f"--account {args.account!r}: a decimal number of 48 bits is wanted")
         if args.code or args.key or args.key_file:
             raise ValueError("--code and --key are for --protocol dc09")
     elif not ACCOUNT.fullmatch(args.account):
         raise ValueError(f"--account {args.account!r}: 3 to 16 hex digits are allowed")
-    if args.sequence is not None and not 1 <= args.sequence <= SEQUENCE_MAX:
-        raise ValueError(f"--sequence {args.sequence}: 1 to {SEQUENCE_MAX} is allowed")
+    highest = sequence_max(args)
+    if args.sequence is not None and not 1 <= args.sequence <= highest:
+        raise ValueError(f"--sequence {args.sequence}: 1 to {highest} is allowed")
     if not 0 <= args.zone <= ZONE_MAX:
         raise ValueError(f"--zone {args.zone}: 0 to {ZONE_MAX} is allowed")
     if not 0 <= args.system <= 255:
@@ -100,7 +107,7 @@ def check(args: argparse.Namespace) -> None:
     if not args.timeout > 0:
         raise ValueError(f"--timeout {args.timeout}: more than 0 is allowed")
     text = args.text or ""
-    if not gbt and ("^" in text or any(mark in text + (args.code or "") for mark in "[]|\r\n")):
+    if args.protocol == "dc09" and ("^" in text or any(mark in text + (args.code or "") for mark in "[]|\r\n")):
         raise ValueError("--text and --code: no brackets, bars, line ends, and no ^ in the text")
     how = args.misbehave
     if how is not None and how not in MISBEHAVIOUR and not CLOCK.fullmatch(how):
@@ -109,6 +116,27 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError("--misbehave key: --key is wanted, from which it differs")
     if how == "slow" and args.transport != "tcp":
         raise ValueError("--misbehave slow: --transport tcp is wanted")
+
+
+def check_tocsin(args: argparse.Namespace) -> None:
+    """Raises  ValueError with a line that names the argument; OSError"""
+    account = args.account
+    if not account.isascii() or not account.isdigit() or not 1 <= int(account) <= tocsin.KEY_ID_MAX:
+        raise ValueError(f"--account {account!r}: a key id is wanted, 1 to {tocsin.KEY_ID_MAX}")
+    if args.code or CLOCK.fullmatch(args.misbehave or ""):
+        raise ValueError("--code and --misbehave clock are for the other protocols")
+    if len(read_key(args) or b"") != tocsin.KEY_BYTES:
+        raise ValueError("--protocol tocsin: --key or --key-file with 64 hex digits or 32 characters is wanted")
+
+
+def sequence_max(args: argparse.Namespace) -> int:
+    return tocsin.COUNTER_MAX if args.protocol == "tocsin" else SEQUENCE_MAX
+
+
+def sequence_of(args: argparse.Namespace, now_ns: int) -> int:
+    """Return the sequence that was asked for, else one of the clock."""
+    by_clock = now_ns // 1_000_000_000 if args.protocol == "tocsin" else now_ns // 1_000_000 % SEQUENCE_MAX + 1
+    return int(args.sequence or by_clock)
 
 
 def message(args: argparse.Namespace, now_ns: int, event: str, sequence: int) -> Message:
@@ -129,7 +157,7 @@ def build(args: argparse.Namespace, now_ns: int) -> bytes:
     Raises  ValueError with a line that names the argument; OSError for a key file that cannot be read
     """
     check(args)
-    return frames.build(message(args, now_ns, args.event, args.sequence or now_ns // 1_000_000 % SEQUENCE_MAX + 1))
+    return frames.build(message(args, now_ns, args.event, sequence_of(args, now_ns)))
 
 
 def pieces(args: argparse.Namespace, now_ns: int) -> list[bytes]:
@@ -145,7 +173,7 @@ def pieces(args: argparse.Namespace, now_ns: int) -> list[bytes]:
     if args.misbehave == "replay":
         return [good, good]
     if args.misbehave == "coalesce":
-        before = (args.sequence or now_ns // 1_000_000 % SEQUENCE_MAX + 1) % SEQUENCE_MAX + 1
+        before = sequence_of(args, now_ns) % sequence_max(args) + 1
         args = argparse.Namespace(**{**vars(args), "code": None, "text": ""})
         return [frames.build(message(args, now_ns, "heartbeat", before)) + good]
     return [good[i:i + 1] for i in range(len(good))] if args.misbehave == "slow" else [good]
@@ -171,7 +199,6 @@ def ask(args: argparse.Namespace, host: str, port: int, data: list[bytes], wante
 
 def read_replies(link: socket.socket, args: argparse.Namespace, end_ns: int, wanted: int) -> list[bytes]:
     """Read replies until there are enough, or `end_ns`; a datagram that is none counts as one."""
-    reader = listener(args.protocol)
     replies: list[bytes] = []
     got = b""
     while len(replies) < wanted:
@@ -188,7 +215,7 @@ def read_replies(link: socket.socket, args: argparse.Namespace, end_ns: int, wan
                 return replies
             raise ConnectionResetError("the receiver closed the connection without a reply")
         got += part
-        while got and (size := reader.frame_bytes(got)):
+        while got and (size := frame_bytes(args.protocol, got)):
             size = size if size > 1 else len(got)
             replies.append(got[:size])
             got = got[size:]
@@ -232,19 +259,19 @@ def run(args: argparse.Namespace) -> int:
     if not replies:
         sys.stderr.write(f"tocsin send: {why_silent(args)}\n")
         return 1
-    good = [tell(args, reply, key) for reply in replies]
+    good = [tell(args, reply, key, b"".join(data)) for reply in replies]
     sys.stdout.write(f"took      {took_ms:.2f} ms\n")
     if len(replies) < wanted:
         sys.stderr.write(f"tocsin send: {len(replies)} reply to {wanted} frames\n")
     return 0 if all(good) and len(replies) == wanted else 1
 
 
-def tell(args: argparse.Namespace, reply: bytes, key: bytes | None) -> bool:
+def tell(args: argparse.Namespace, reply: bytes, key: bytes | None, sent: bytes) -> bool:
     """Print one reply; return whether it is a good one."""
     sys.stdout.write(f"received  {shown(reply)}\n")
-    answer = describe(reply, args.protocol, wall_ns(), key, clock_off_s(args.misbehave))
+    answer = describe(reply, args.protocol, wall_ns(), key, clock_off_s(args.misbehave), sent)
     if answer is None:
-        name = "GB/T 26875.3" if args.protocol == "gbt26875" else "DC-09"
+        name = NAMES[args.protocol]
         sys.stderr.write(f"tocsin send: that is no {name} reply; does another program listen there?\n")
         return False
     sys.stdout.write(f"reply     {answer.words}\n")

@@ -12,6 +12,9 @@ CONFIG = f"""
 [[transmitter]]
 account = "dc09:E001"
 key = "{KEY}"
+[[transmitter]]
+account = "tocsin:1207"
+key = "{KEY}{KEY}"
 """
 
 
@@ -74,3 +77,25 @@ def test_gbt_26875(engine: Engine, how: str | None) -> None:
     assert (code, error) == (0, "")
     assert out.count("confirm  confirmed") == (2 if how in ("coalesce", "replay") else 1)
     assert out.startswith("sent      40 40 ")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_the_tocsin_profile(engine: Engine, transport: str) -> None:
+    """A counter again with other bytes is refused with the highest one; the next after it is accepted."""
+    base = 100 if transport == "udp" else 200
+    told = []
+    for counter, event in ((base, "heartbeat"), (base + 1, "fire"), (base + 1, "trouble"), (base + 2, "restore")):
+        code, out, error = say(engine, "--protocol", "tocsin", "--account", "1207", "--key", KEY + KEY,
+                               "--event", event, "--sequence", str(counter), transport=transport)
+        assert error == ""
+        assert "its tag is right for what was sent" in out
+        told.append((code, f"the next is {counter + 1}" in out))
+    assert told == [(0, False), (0, False), (1, True), (0, False)]
+
+
+def test_the_tocsin_profile_with_another_key_gets_silence(engine: Engine) -> None:
+    code, out, error = say(engine, "--protocol", "tocsin", "--account", "1207", "--key", KEY[::-1] + KEY, "--timeout",
+                           "0.5")
+    assert code == 1
+    assert "received" not in out
+    assert "no reply" in error

@@ -13,6 +13,8 @@ from loadgen.frames import EVENTS, describe
 NOW_NS = 1_767_225_600_000_000_000
 HEX_KEY, KEY = "00112233445566778899aabbccddeeff", bytes.fromhex("00112233445566778899aabbccddeeff")
 
+LONG_KEY = bytes(range(32))
+
 
 def parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
@@ -26,6 +28,10 @@ def dc09(*more: str) -> argparse.Namespace:
 
 def gbt(*more: str) -> argparse.Namespace:
     return parse("--account", "4660", "--sequence", "7", "--protocol", "gbt26875", *more)
+
+
+def ours(*more: str) -> argparse.Namespace:
+    return parse("--account", "1207", "--sequence", "7", "--protocol", "tocsin", "--key", LONG_KEY.hex(), *more)
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -118,6 +124,61 @@ def test_gbt_replies_in_words():
     assert not deny.good and deny.words.startswith("deny")
     assert describe(build_gbt(2), "gbt26875", NOW_NS) is None
     assert describe(b"hello", "dc09", NOW_NS) is None
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_event_in_the_tocsin_profile(event):
+    read, = read_frames(send.build(ours("--event", event, "--zone", "12", "--text", "Tầng 2"), NOW_NS), NOW_NS,
+                        key=LONG_KEY)
+    assert (read["status"], read["account"], read["sequence"]) == ("ok", "1207", 7)
+    assert read["kind"] == ("heartbeat" if event == "heartbeat" else "signal")
+    if event != "heartbeat":
+        signal, = read["signals"]
+        assert (signal["point"], signal["flags"]) == ("12", [])
+        assert signal["native"].endswith(" Tầng 2")
+        assert signal["state"] == ("info" if event == "test" else
+                                   "cleared" if "restore" in event or event == "enable" else "raised")
+
+
+def test_the_counter_of_the_tocsin_profile_is_the_clock():
+    args = parse("--account", "1", "--protocol", "tocsin", "--key", LONG_KEY.hex())
+    assert read_frames(send.build(args, NOW_NS), NOW_NS, key=LONG_KEY)[0]["sequence"] == NOW_NS // 10**9
+    args.misbehave = "coalesce"
+    both = read_frames(b"".join(send.pieces(args, NOW_NS)), NOW_NS, key=LONG_KEY)
+    assert [one["sequence"] for one in both] == [NOW_NS // 10**9 + 1, NOW_NS // 10**9]
+
+
+@pytest.mark.parametrize(("how", "status"), [("crc", "checksum"), ("cut", "need_data"), ("key", "crypto")])
+def test_the_tocsin_profile_misbehaves(how, status):
+    data, = send.pieces(ours("--misbehave", how), NOW_NS)
+    assert read_frames(data, NOW_NS, key=LONG_KEY)[0]["status"] == status
+
+
+@pytest.mark.parametrize("more", [
+    ("--account", "0"), ("--account", "16777216"), ("--account", "12A"), ("--key", HEX_KEY), ("--key", ""),
+    ("--code", "NFA1"), ("--misbehave", "clock=-2h"), ("--sequence", "4294967296"), ("--text", "x" * 1400),
+])
+def test_usage_of_the_tocsin_profile(more, capsys):
+    assert send.run(ours(*more)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tocsin send: ")
+    assert error.count("\n") == 1
+    assert LONG_KEY.hex() not in error
+
+
+def test_tocsin_replies_in_words():
+    sent, other = (send.build(ours("--zone", zone), NOW_NS) for zone in ("1", "2"))
+    replies = [encode_reply(sent, answer, NOW_NS, key=LONG_KEY, counter=99) for answer in (1, 2, 3)]
+    accepted, stale, unable = (describe(reply, "tocsin", NOW_NS, LONG_KEY, sent=other + sent) for reply in replies)
+    assert accepted.good and "key id 1207  counter 7" in accepted.words and "is right" in accepted.words
+    assert not stale.good and "the next is 100" in stale.words
+    assert not unable.good and unable.token == "unable"
+    for wrong in (describe(replies[0], "tocsin", NOW_NS, LONG_KEY, sent=other),
+                  describe(replies[0], "tocsin", NOW_NS, bytes(32), sent=sent)):
+        assert not wrong.good
+        assert "no proof" in wrong.words
+    assert describe(b"hello", "tocsin", NOW_NS, LONG_KEY, sent=sent) is None
+    assert describe(sent, "tocsin", NOW_NS, LONG_KEY, sent=sent) is None
 
 
 @pytest.mark.parametrize(("how", "told"), [
