@@ -27,12 +27,15 @@ cpdef enum FieldKind:
     FIELD_TAG = 8                # time of GB/T 26875.3, plain binary
     FIELD_TAG_BCD = 9
     FIELD_NUMBER_LOW = 10
-    FIELD_KINDS = 11
+    FIELD_KEY_ID = 11            # bytes, the highest first; likewise the next
+    FIELD_COUNTER = 12           # of the Tocsin profile: the group's first one and the sequence
+    FIELD_KINDS = 13
 
 cpdef enum Close:
     CLOSE_HEX = 0                # DC-09: LF, checksum as hex digits, 0LLL, template, CR
     CLOSE_BINARY = 1             # DC-09, the checksum as two bytes
     CLOSE_SUM = 2                # GB/T 26875.3: the template, sum, ##
+    CLOSE_TAG = 3                # Tocsin profile: the template, its length and checksum filled in, a tag
 
 cdef struct Field:
     uint16_t at
@@ -62,7 +65,9 @@ cdef struct Client:
     uint32_t count               # transmitters
     Template heartbeat
     Template signal
+    uint32_t counter_first       # of the Tocsin profile: a message's counter is this and its sequence
     AesKey*  keys                # one for each transmitter, NULL: clear
+    uint8_t* mac_keys            # of the Tocsin profile: TOCSIN_KEY_BYTES for each transmitter
     int32_t* clocks              # s that each transmitter's clock is ahead, NULL: all are right
 
 # Write one frame, at most CLIENT_FRAME_BYTES_MAX bytes; return its size. The same arguments give the same bytes.
@@ -74,6 +79,11 @@ cdef uint32_t client_write(const Client* client, const Template* template, const
 cdef uint32_t client_frame_size(const Client* client, const uint8_t* data, size_t size) noexcept nogil
 cdef void client_read_reply(const Client* client, const uint8_t* data, size_t size, int64_t second,
                             Reply* reply) noexcept nogil
+
+# Whether an acknowledgement as read proves that `frame` arrived. The tag of the Tocsin profile is over that of the
+# request; other replies have shown all that they can.
+cdef bint client_proves(const Client* client, const uint8_t* data, const uint8_t* frame, uint32_t size,
+                        uint32_t transmitter) noexcept nogil
 
 cdef class Speaker:
     cdef Client client

@@ -11,15 +11,19 @@ from codec.gbt26875 cimport (AT, COMMAND_CONFIRM, COMMAND_DENY, GBT_COMMAND_AT, 
                              GBT_FRAME_BYTES_MIN, GBT_LENGTH_AT, GBT_SERIAL_AT, GBT_TRAILER_BYTES, HASH, gbt_sum)
 from codec.gbt26875_time cimport TAG_BYTES, tag_put
 from codec.text cimport stamp_of
+from codec.tocsin cimport (MESSAGE_ACCEPTED, MESSAGE_STALE, MESSAGE_UNABLE, TOCSIN_BODY_AT, TOCSIN_CHECKSUM_AT,
+                           TOCSIN_COUNTER_AT, TOCSIN_FRAME_BYTES_MIN, TOCSIN_KEY_BYTES, TOCSIN_KEY_ID_AT,
+                           TOCSIN_KIND_AT, TOCSIN_START, TOCSIN_TAG_BYTES, tocsin_close)
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
-from loadgen.dc09_client cimport (FRAME_HEAD_BYTES, REPLY_ACK, REPLY_DUH, REPLY_NONE, STAMP_BYTES, frame_size,
+from loadgen.dc09_client cimport (FRAME_HEAD_BYTES, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, STAMP_BYTES, frame_size,
                                   read_body, read_reply, stamp_set)
 from loadgen.digits cimport hex_number, hex_value, put_decimal, put_hex
 
 cdef enum:
     BINARY_HEAD_BYTES = 7        # LF, 2 checksum, 4 length
     GBT_CHECKED_BYTES = 25       # of the head, from the serial on
+    SEQUENCES = 1 << 16          # that a Reply can name
 
 
 cdef inline void put_low(uint8_t* out, uint64_t value, uint32_t size) noexcept nogil:
@@ -37,6 +41,21 @@ cdef inline uint64_t low(const uint8_t* bytes, uint32_t size) noexcept nogil:
     return value
 
 
+cdef inline void put_high(uint8_t* out, uint64_t value, uint32_t size) noexcept nogil:
+    while size:
+        size -= 1
+        out[size] = value & 0xFF
+        value >>= 8
+
+
+cdef inline uint64_t high(const uint8_t* bytes, uint32_t size) noexcept nogil:
+    cdef uint64_t value = 0
+    cdef uint32_t i
+    for i in range(size):
+        value = value << 8 | bytes[i]
+    return value
+
+
 cdef void put_tag(uint8_t* out, int64_t second, bint bcd) noexcept nogil:
     cdef uint32_t i
     tag_put(out, second * 1000000000)
@@ -45,7 +64,7 @@ cdef void put_tag(uint8_t* out, int64_t second, bint bcd) noexcept nogil:
             out[i] = out[i] // 10 << 4 | out[i] % 10
 
 
-cdef void fill(const Template* template, const Values* values, const Stamp* stamp, uint8_t* out) noexcept nogil:
+cdef void fill(const Client* client, const Template* template, const Values* values, const Stamp* stamp, uint8_t* out) noexcept nogil:
     """Copy the template and write its fields."""
     cdef uint32_t i
     cdef const Field* field
@@ -73,6 +92,10 @@ cdef void fill(const Template* template, const Values* values, const Stamp* stam
             at[1] = values.sequence & 0xFF
         elif field.kind == FIELD_NUMBER_LOW:
             put_low(at, values.number, field.size)
+        elif field.kind == FIELD_KEY_ID:
+            put_high(at, values.account, field.size)
+        elif field.kind == FIELD_COUNTER:
+            put_high(at, <uint32_t>(client.counter_first + values.sequence), field.size)
         else:
             put_tag(at, stamp.second, field.kind == FIELD_TAG_BCD)
 
@@ -88,9 +111,9 @@ cdef uint32_t write_plain_or_sealed(const Client* client, const Template* templa
     cdef uint32_t size, pad
     cdef const AesKey* key
     if client.keys == NULL:
-        fill(template, values, stamp, out)
+        fill(client, template, values, stamp, out)
         return template.size
-    fill(template, values, stamp, text)
+    fill(client, template, values, stamp, text)
     key = &client.keys[values.transmitter]
     size = template.size - template.plain_at
     pad = pad_size(size)
@@ -118,6 +141,10 @@ cdef uint32_t close_dc09(const Client* client, uint8_t* out, uint32_t body) noex
     return size + client.tail
 
 
+cdef inline const uint8_t* mac_key(const Client* client, uint32_t transmitter) noexcept nogil:
+    return client.mac_keys + <size_t>transmitter * TOCSIN_KEY_BYTES
+
+
 cdef uint32_t client_write(const Client* client, const Template* template, const Values* values, const Stamp* stamp,
                            uint8_t* out) noexcept nogil:
     cdef Stamp own
@@ -127,11 +154,14 @@ cdef uint32_t client_write(const Client* client, const Template* template, const
         stamp_set(&own, stamp.second + client.clocks[values.transmitter])
         stamp = &own
     if client.close == CLOSE_SUM:
-        fill(template, values, stamp, out)
+        fill(client, template, values, stamp, out)
         size = template.size
         out[size] = gbt_sum(out + GBT_SERIAL_AT, size - GBT_SERIAL_AT)
         out[size + 1] = out[size + 2] = HASH
         return size + GBT_TRAILER_BYTES
+    if client.close == CLOSE_TAG:
+        fill(client, template, values, stamp, out)
+        return tocsin_close(out, template.size - TOCSIN_BODY_AT, mac_key(client, values.transmitter), NULL)
     size = BINARY_HEAD_BYTES if client.close == CLOSE_BINARY else FRAME_HEAD_BYTES
     return close_dc09(client, out, write_plain_or_sealed(client, template, values, stamp, out + size))
 
@@ -152,6 +182,12 @@ cdef uint32_t client_frame_size(const Client* client, const uint8_t* data, size_
         if <size_t>body > size:
             return 0
         return <uint32_t>body if data[body - 1] == 13 else 1
+    if client.close == CLOSE_TAG:
+        if data[0] != TOCSIN_START:
+            return 1
+        if size < TOCSIN_FRAME_BYTES_MIN:
+            return 0
+        return TOCSIN_FRAME_BYTES_MIN if high(data + 1, 2) == TOCSIN_FRAME_BYTES_MIN - 3 else 1  # no reply has a body
     if data[0] != AT or size > 1 and data[1] != AT:
         return 1
     if size < GBT_FRAME_BYTES_MIN:
@@ -183,6 +219,39 @@ cdef void read_gbt(const Client* client, const uint8_t* data, size_t size, Reply
         reply.kind = REPLY_DUH
 
 
+cdef void read_tagged(const Client* client, const uint8_t* data, size_t size, Reply* reply) noexcept nogil:
+    cdef uint32_t sequence
+    reply.kind = REPLY_NONE
+    reply.sequence = 0
+    reply.account = 0
+    if size != TOCSIN_FRAME_BYTES_MIN or client_frame_size(client, data, size) != size:
+        return
+    if crc16(data, TOCSIN_CHECKSUM_AT) != high(data + TOCSIN_CHECKSUM_AT, 2):
+        return
+    reply.account = high(data + TOCSIN_KEY_ID_AT, 3)
+    if data[TOCSIN_KIND_AT] == MESSAGE_STALE:
+        reply.kind = REPLY_NAK       # its counter is another message's
+        return
+    sequence = <uint32_t>high(data + TOCSIN_COUNTER_AT, 4) - client.counter_first
+    if sequence >= SEQUENCES:
+        return
+    reply.sequence = sequence
+    if data[TOCSIN_KIND_AT] == MESSAGE_ACCEPTED:
+        reply.kind = REPLY_ACK
+    elif data[TOCSIN_KIND_AT] == MESSAGE_UNABLE:
+        reply.kind = REPLY_DUH
+
+
+cdef bint client_proves(const Client* client, const uint8_t* data, const uint8_t* frame, uint32_t size,
+                        uint32_t transmitter) noexcept nogil:
+    cdef uint8_t right[TOCSIN_FRAME_BYTES_MIN]
+    if client.close != CLOSE_TAG:
+        return True
+    memcpy(right, data, TOCSIN_BODY_AT)
+    tocsin_close(right, 0, mac_key(client, transmitter), frame + size - TOCSIN_TAG_BYTES)
+    return memcmp(right, data, TOCSIN_FRAME_BYTES_MIN) == 0
+
+
 cdef bint opens(const AesKey* key, const uint8_t* hex, size_t digits, int64_t second) noexcept nogil:
     """Whether hex digits open under the key, to a text that ends with a time near `second`."""
     cdef uint8_t plain[SEALED_BYTES_MAX]
@@ -208,6 +277,9 @@ cdef void client_read_reply(const Client* client, const uint8_t* data, size_t si
     cdef uint64_t transmitter
     if client.close == CLOSE_SUM:
         read_gbt(client, data, size, reply)
+        return
+    if client.close == CLOSE_TAG:
+        read_tagged(client, data, size, reply)
         return
     if client.close == CLOSE_BINARY and size > FRAME_HEAD_BYTES and data[7] == 34:
         head = BINARY_HEAD_BYTES
@@ -259,7 +331,7 @@ cdef int take_template(Template* template, tuple given) except -1:
 cdef class Speaker:
     def __cinit__(self, tuple heartbeat not None, tuple signal not None, *, int close, bint tail=False,
                   bint over_end=False, bint serial_high=False, uint64_t account_first, uint32_t count, list keys=None,
-                  list clocks=None):
+                  list clocks=None, uint32_t counter_first=0):
         cdef Client* client = &self.client
         cdef uint32_t i
         cdef bytes key
@@ -273,7 +345,16 @@ cdef class Speaker:
         client.count = count
         if (keys is not None and len(keys) != count) or (clocks is not None and len(clocks) != count):
             raise ValueError("as many keys and clocks as transmitters")
-        if keys is not None:
+        client.counter_first = counter_first
+        if close == CLOSE_TAG:
+            if keys is None or any(len(key) != TOCSIN_KEY_BYTES for key in keys):
+                raise ValueError("keys of 32 bytes, one for each transmitter")
+            client.mac_keys = <uint8_t*>calloc(count, TOCSIN_KEY_BYTES)
+            if client.mac_keys == NULL:
+                raise MemoryError()
+            for i, key in enumerate(keys):
+                memcpy(client.mac_keys + <size_t>i * TOCSIN_KEY_BYTES, <const uint8_t*>key, TOCSIN_KEY_BYTES)
+        elif keys is not None:
             client.keys = <AesKey*>calloc(count, sizeof(AesKey))
             if client.keys == NULL:
                 raise MemoryError()
@@ -289,6 +370,7 @@ cdef class Speaker:
 
     def __dealloc__(self):
         free(self.client.keys)
+        free(self.client.mac_keys)
         free(self.client.clocks)
 
     def frame(self, uint32_t transmitter, uint32_t sequence, int64_t second, *, number=None, uint32_t zone=1):
@@ -310,6 +392,12 @@ cdef class Speaker:
         cdef Reply reply
         client_read_reply(&self.client, data, len(data), second, &reply)
         return reply.kind, reply.sequence, reply.account
+
+    def proves(self, bytes data not None, bytes frame not None, uint32_t transmitter):
+        assert transmitter < self.client.count
+        if self.client.close == CLOSE_TAG and (len(data) != TOCSIN_FRAME_BYTES_MIN or len(frame) < TOCSIN_FRAME_BYTES_MIN):
+            return False
+        return client_proves(&self.client, data, frame, len(frame), transmitter)
 
     def frame_bytes(self, bytes data not None):
         return client_frame_size(&self.client, data, len(data)) if data else 0

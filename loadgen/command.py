@@ -16,6 +16,7 @@ from loadgen.child import FleetError, run_plan
 from loadgen.groups import Group, configuration, plans, read_fleet, sized
 from loadgen.mixed import Mixed, add_forbidden, add_groups, forbidden, group_lines, run_mixed, total
 from loadgen.pacing import count_signals
+from loadgen.clock import wall_ns
 from loadgen.plan import SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
 from loadgen.progress import Progress
 from loadgen.report import Report, add_audit, judge, report, table
@@ -108,7 +109,8 @@ def fleet_plans(args: argparse.Namespace) -> Fleet:
         raise ValueError("--write-config needs --fleet")
     host, port = address(args.to)
     fleet = read_fleet(args.fleet)
-    found = plans(fleet, args.transmitters, host=host, port=port, duration_s=args.duration, run=new_run())
+    found = plans(fleet, args.transmitters, host=host, port=port, duration_s=args.duration, run=new_run(),
+                  second=wall_ns() // 1_000_000_000)
     return sized(fleet, args.transmitters), found
 
 

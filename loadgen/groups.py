@@ -8,13 +8,16 @@ from typing import Any
 
 from loadgen.pacing import count_signals
 from loadgen.plan import SOCKETS_MAX, Plan, accounts
-from loadgen.shapes import Style, key_of, speaker
+from loadgen.shapes import Style, account_of, keys_of, speaker
 
 MISBEHAVIOUR = ("crc", "key", "cut", "coalesce", "replay", "clock", "slow")
 WRONG_TRANSMITTERS = 8  # of a group, beside its own: those that misbehave
 TRANSMITTERS_MAX = 10_000_000
 GROUPS_MAX = 64
 INTERVAL_S_MAX = 86_400.0
+TOCSIN_INTERVAL_S_MIN = 1.0  # its counters are the seconds of the clock: the next run goes on above those of this one
+TOCSIN_ACCOUNT_MAX = (1 << 24) - 1
+TOCSIN_FRAMES_MAX = 9998  # of one transmitter in a run
 STYLE_KEYS = {field.name: field.type for field in fields(Style)}
 ACCOUNT_GAP = WRONG_TRANSMITTERS
 
@@ -103,9 +106,13 @@ def read_group(table: dict[str, Any]) -> Group:
         shares = dict(group.misbehave)
         if "slow" in shares and transport == "udp":
             raise ValueError("misbehave: slow is for tcp")
-        if "key" in shares and not group.style.encrypted:
-            raise ValueError("misbehave: key is for encrypted groups")
-        speaker(group.style, account_first=0xA00001, digits=6, count=1, run="r", secret=b"x")
+        if "key" in shares and not group.style.keyed:
+            raise ValueError("misbehave: key is for encrypted groups, and for protocol tocsin")
+        if group.style.protocol == "tocsin" and ("clock" in shares or group.interval_s < TOCSIN_INTERVAL_S_MIN):
+            raise ValueError(f"protocol tocsin: misbehave without clock, and an interval of {TOCSIN_INTERVAL_S_MIN:g} or "
+                             "more are wanted")
+        speaker(group.style, account_first=0xA00001, digits=6, count=1, run="r", secret=b"x",
+                clock_spread_s=group.clock_spread_s)
     except ValueError as error:
         raise ValueError(f"group {name}: {error}") from None
     if table:
@@ -132,8 +139,8 @@ def read_fleet(path: Path) -> FleetFile:
             raise ValueError(f"1 to {GROUPS_MAX} groups are allowed")
         if len({group.name for group in groups}) != len(groups):
             raise ValueError("two groups have the same name")
-        if any(group.style.encrypted for group in groups) and len(secret) < 8:
-            raise ValueError("secret: at least 8 characters are wanted where a group is encrypted")
+        if any(group.style.keyed for group in groups) and len(secret) < 8:
+            raise ValueError("secret: at least 8 characters are wanted where a group has keys")
         if table:
             raise ValueError(f"{', '.join(table)}: unknown")
     except (ValueError, UnicodeDecodeError) as error:
@@ -147,10 +154,22 @@ def sized(fleet: FleetFile, transmitters: int) -> tuple[Group, ...]:
                  for group in fleet.groups)
 
 
-def plans(fleet: FleetFile, transmitters: int, *, host: str, port: int, duration_s: float, run: str) -> list[Plan]:
+def check_tocsin(group: Group, account_first: int, duration_s: float) -> None:
+    """Raises  ValueError where a group of the Tocsin profile has accounts or counters that the profile has no room for"""
+    if group.style.protocol != "tocsin":
+        return
+    if account_first < 1 or account_first + group.count + ACCOUNT_GAP - 1 > TOCSIN_ACCOUNT_MAX:
+        raise ValueError(f"group {group.name}: accounts of protocol tocsin are 1 to {TOCSIN_ACCOUNT_MAX:X}")
+    if duration_s / group.interval_s > TOCSIN_FRAMES_MAX:
+        raise ValueError(f"group {group.name}: at most {TOCSIN_FRAMES_MAX} messages of one transmitter in a run")
+
+
+def plans(fleet: FleetFile, transmitters: int, *, host: str, port: int, duration_s: float, run: str,
+          second: int) -> list[Plan]:
     """Return one plan for each group; their accounts and their signals' numbers follow one another.
 
     Behind each group's accounts lie WRONG_TRANSMITTERS more, for its frames that misbehave.
+    second  of the run's beginning, since 1970 UTC: what counters of the Tocsin profile begin above
     Raises  ValueError where the accounts do not fit
     """
     groups = sized(fleet, transmitters)
@@ -160,11 +179,13 @@ def plans(fleet: FleetFile, transmitters: int, *, host: str, port: int, duration
     for index, group in enumerate(groups):
         if not group.style.header_account and group.count != 1:
             raise ValueError(f"group {group.name}: header_account = false: one transmitter is allowed")
+        check_tocsin(group, first, duration_s)
         plan = Plan(
             host=host, port=port, transport=group.transport, links=min(group.links, group.count),
             transmitters=group.count, rate=group.count / group.interval_s, alarms=group.alarms, duration_s=duration_s,
             account_first=first, digits=digits, seed=fleet.seed + index, run=run, group=group.name, style=group.style,
             secret=fleet.secret, clock_spread_s=group.clock_spread_s, number_first=number_first,
+            counter_first=second,
         )
         number_first += count_signals(plan.seed, plan.alarms, plan.frames)
         first += group.count + ACCOUNT_GAP
@@ -173,11 +194,11 @@ def plans(fleet: FleetFile, transmitters: int, *, host: str, port: int, duration
 
 
 def configuration(found: list[Plan]) -> Iterator[str]:
-    """Yield the [[transmitter]] tables that an engine needs to read the encrypted groups, a text each."""
+    """Yield the [[transmitter]] tables that an engine needs to read the groups with keys, a text each."""
     for plan in found:
-        if not plan.style.encrypted:
+        if not plan.style.keyed:
             continue
-        for index in range(plan.transmitters + ACCOUNT_GAP):
-            account = f"{plan.account_first + index:0{plan.digits}X}"
-            key = key_of(plan.secret, account).hex()
-            yield f'[[transmitter]]\naccount = "dc09:{account}"\nkey = "{key}"\n\n'
+        keys = keys_of(plan.style, plan.secret, plan.account_first, plan.digits, plan.transmitters + ACCOUNT_GAP)
+        for number, key in enumerate(keys, plan.account_first):
+            account = account_of(plan.style, number, plan.digits)
+            yield f'[[transmitter]]\naccount = "{plan.style.protocol}:{account}"\nkey = "{key.hex()}"\n\n'

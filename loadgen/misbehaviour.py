@@ -81,17 +81,28 @@ class Answers:
         self.kinds[wrong.number] = wrong.kind
 
 
+def transmitters(plan: Plan) -> int:
+    """Return how many of a group misbehave."""
+    return WRONG_TRANSMITTERS if plan.style.header_account else 1
+
+
 def wanted(plan: Plan, group: Group, number_first: int) -> list[Wrong]:
-    """Return the frames of a group that misbehave, evenly over its time; seeded as the plan is."""
+    """Return the frames of a group that misbehave, evenly over its time; seeded as the plan is.
+
+    The sequences of each transmitter rise, by two: a frame may need the next one for what goes before it.
+    """
     draw = random.Random(plan.seed)
-    found: list[Wrong] = []
+    found: list[tuple[float, str, int]] = []
+    highest: float = FRAMES_A_SECOND_MAX
+    by = transmitters(plan)
+    if plan.style.protocol == "tocsin":
+        highest = by / 2 / max(1, len(group.misbehave))  # two counters each: no more than one a second
     for kind, share in group.misbehave:
-        count = min(round(share * plan.frames), round(FRAMES_A_SECOND_MAX * plan.duration_s))
-        for index in range(count or (1 if share else 0)):
-            number = number_first + len(found)
-            found.append(Wrong(kind, draw.random() * plan.duration_s, number, number % WRONG_TRANSMITTERS,
-                               2 * index % 9998 + 1))
-    return sorted(found, key=lambda wrong: wrong.due_s)
+        count = min(round(share * plan.frames), round(highest * plan.duration_s))
+        for _ in range(count or (1 if share else 0)):
+            found.append((draw.random() * plan.duration_s, kind, number_first + len(found)))
+    return [Wrong(kind, due_s, number, place % by, place // by * 2 % 9998 + 1)
+            for place, (due_s, kind, number) in enumerate(sorted(found))]
 
 
 class Misbehaving:
@@ -101,8 +112,7 @@ class Misbehaving:
         self.plan = plan
         self.frames = wanted(plan, group, number_first)
         self.answers = Answers()
-        single = not plan.style.header_account
-        self.count = 1 if single else WRONG_TRANSMITTERS
+        self.count = transmitters(plan)
         self.first = plan.account_first + plan.transmitters
         self.good = self.speaker(plan.secret)
         self.stranger = self.speaker(b"not " + plan.secret)
@@ -110,7 +120,7 @@ class Misbehaving:
     def speaker(self, secret: bytes) -> Speaker:
         """Return what they say under a fleet's secret."""
         return speaker(self.plan.style, account_first=self.first, digits=self.plan.digits, count=self.count,
-                       run=self.plan.run, secret=secret)
+                       run=self.plan.run, secret=secret, counter_first=self.plan.counter_first)
 
     def writes(self, wrong: Wrong, second: int) -> list[bytes]:
         """Return what is written, piece by piece."""

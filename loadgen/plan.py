@@ -30,6 +30,7 @@ class Plan:
     secret         of the fleet, from which encrypted groups have their keys
     clock_spread_s deviation of the transmitters' clocks
     number_first   number of the first signal
+    counter_first  of the Tocsin profile, below every counter of the run
     window         most frames outstanding; 0 is the open loop, others measure the ceiling
     """
 
@@ -51,6 +52,7 @@ class Plan:
     secret: bytes = field(default=b"", repr=False)
     clock_spread_s: float = 0.0
     number_first: int = 0
+    counter_first: int = 0
 
     @property
     def frames(self) -> int:
@@ -64,6 +66,7 @@ class Plan:
         return speaker(
             self.style, account_first=self.account_first, digits=self.digits, count=self.transmitters, run=self.run,
             secret=self.secret, clock_spread_s=self.clock_spread_s, seed=self.seed,
+            counter_first=self.counter_first,
         )
 
 

@@ -10,11 +10,14 @@ STAMP_BYTES = 20
 NUMBER_DIGITS = 9
 GBT_TEXT_BYTES = 31
 KEY_BYTES = 16
+TOCSIN_KEY_BYTES = 32
+TOCSIN_REPORT = 0x10
 COMPONENT_SMOKE = 40
 FIRE_BIT = 0x0002
-PROTOCOLS = ("dc09", "gbt26875")
+PROTOCOLS = ("dc09", "gbt26875", "tocsin")
 DC09_HEARTBEATS = ("null", "xnm", "ajax", "pyronix")
 GBT_HEARTBEATS = ("empty", "byte", "status", "time", "vendor")
+HEARTBEATS = {"dc09": DC09_HEARTBEATS, "gbt26875": GBT_HEARTBEATS, "tocsin": ("empty",)}
 
 Part = bytes | tuple[int, int]  # bytes as they are, or a field: (FieldKind, bytes)
 Shape = tuple[bytes, list[tuple[int, int, int]], int]
@@ -26,7 +29,7 @@ class Style:
 
     protocol      one of PROTOCOLS
     encrypted     DC-09 only
-    heartbeat     one of DC09_HEARTBEATS or GBT_HEARTBEATS
+    heartbeat     one of HEARTBEATS of the protocol
     checksum      DC-09: "hex" or "binary"
     over_end      DC-09: the checksum takes the CR in
     line          DC-09: the L field is there
@@ -58,18 +61,22 @@ class Style:
         """Whether the plain DC-09 writer says it all."""
         return self in (Style(), Style(heartbeat="null"))
 
+    @property
+    def keyed(self) -> bool:
+        """Whether each transmitter has a key."""
+        return self.encrypted or self.protocol == "tocsin"
+
 
 def check_style(style: Style) -> None:
     """Raises  ValueError with a line that names the habit that does not go with the others"""
-    gbt = style.protocol == "gbt26875"
-    allowed = GBT_HEARTBEATS if gbt else DC09_HEARTBEATS
+    allowed = HEARTBEATS.get(style.protocol, ())
     choices = (("protocol", style.protocol, PROTOCOLS), ("heartbeat", style.heartbeat, ("", *allowed)),
                ("checksum", style.checksum, ("hex", "binary")), ("tags", style.tags, ("binary", "bcd", "none")),
                ("serial", style.serial, ("little", "big")))
     for name, value, of in choices:
         if value not in of:
             raise ValueError(f"{name} {value!r}: one of {', '.join(filter(None, of))} is allowed")
-    if style.encrypted and (gbt or not style.stamp or not style.header_account):
+    if style.encrypted and (style.protocol != "dc09" or not style.stamp or not style.header_account):
         raise ValueError("encrypted: DC-09 with its stamp and the account in the header is needed")
     if not style.header_account and style.heartbeat != "ajax":
         raise ValueError('header_account = false: heartbeat = "ajax" is needed, whose data holds the account')
@@ -148,9 +155,34 @@ def gbt_shapes(style: Style, run: str) -> tuple[Shape, Shape]:
     return gbt_shape(style, heartbeats[style.heartbeat]), gbt_shape(style, fire)
 
 
-def key_of(secret: bytes, account: str) -> bytes:
-    """Return a transmitter's key: BLAKE2s of its account under the fleet's secret, 16 bytes."""
-    return hashlib.blake2s(account.encode(), key=secret[:32], digest_size=KEY_BYTES, person=b"tocsinlg").digest()
+def tocsin_shape(body: list[Part]) -> Shape:
+    """Return a message of the Tocsin profile up to its tag; length and checksum are filled in with it."""
+    return join([b"\xc1\0\0", bytes([TOCSIN_REPORT]), (FieldKind.FIELD_KEY_ID, 3), (FieldKind.FIELD_COUNTER, 4), bytes(2),
+                 *body], -1)
+
+
+def tocsin_shapes(run: str) -> tuple[Shape, Shape]:
+    """Return heartbeat and signal of a group of the Tocsin profile: nothing, and one item with zone and text."""
+    text = f"{run}-".encode()
+    fire: list[Part] = [b"\x97\xc0\x01\x01\x01\xa4", (FieldKind.FIELD_ZONE, 4), b"\xc0\xd9",
+                        bytes([len(text) + NUMBER_DIGITS]), text, (FieldKind.FIELD_NUMBER, NUMBER_DIGITS)]
+    return tocsin_shape([]), tocsin_shape(fire)
+
+
+def key_of(secret: bytes, account: str, size: int = KEY_BYTES) -> bytes:
+    """Return a transmitter's key: BLAKE2s of its account under the fleet's secret, so many bytes."""
+    return hashlib.blake2s(account.encode(), key=secret[:32], digest_size=size, person=b"tocsinlg").digest()
+
+
+def account_of(style: Style, number: int, digits: int) -> str:
+    """Return an account as the engine has it: decimal but in DC-09."""
+    return f"{number:0{digits}X}" if style.protocol == "dc09" else str(number)
+
+
+def keys_of(style: Style, secret: bytes, first: int, digits: int, count: int) -> list[bytes]:
+    """Return the keys of `count` transmitters from the number `first` on."""
+    size = TOCSIN_KEY_BYTES if style.protocol == "tocsin" else KEY_BYTES
+    return [key_of(secret, account_of(style, number, digits), size) for number in range(first, first + count)]
 
 
 def clocks_of(seed: int, spread_s: float, count: int) -> list[int] | None:
@@ -162,21 +194,26 @@ def clocks_of(seed: int, spread_s: float, count: int) -> list[int] | None:
 
 
 def speaker(style: Style, *, account_first: int, digits: int, count: int, run: str, secret: bytes = b"",
-            clock_spread_s: float = 0.0, seed: int = 0) -> Speaker:
+            clock_spread_s: float = 0.0, seed: int = 0, counter_first: int = 0) -> Speaker:
     """Return what the group says.
 
     Raises  ValueError where the style does not hold together
     """
     check_style(style)
+    if style.protocol == "tocsin" and clock_spread_s:
+        raise ValueError("clock_spread: none is allowed, since messages of the Tocsin profile carry no time")
     if not style.header_account and count != 1:
         raise ValueError("header_account = false: one transmitter is allowed, since its replies name none")
-    gbt = style.protocol == "gbt26875"
-    heartbeat, signal = gbt_shapes(style, run) if gbt else dc09_shapes(style, digits, run)
-    accounts = (f"{account_first + i:0{digits}X}" for i in range(count))
-    close = Close.CLOSE_SUM if gbt else Close.CLOSE_BINARY if style.checksum == "binary" else Close.CLOSE_HEX
+    if style.protocol == "gbt26875":
+        (heartbeat, signal), close = gbt_shapes(style, run), Close.CLOSE_SUM
+    elif style.protocol == "tocsin":
+        (heartbeat, signal), close = tocsin_shapes(run), Close.CLOSE_TAG
+    else:
+        (heartbeat, signal) = dc09_shapes(style, digits, run)
+        close = Close.CLOSE_BINARY if style.checksum == "binary" else Close.CLOSE_HEX
     return Speaker(
         heartbeat, signal, close=int(close), tail=style.tail, over_end=style.over_end,
         serial_high=style.serial == "big", account_first=account_first, count=count,
-        keys=[key_of(secret, account) for account in accounts] if style.encrypted else None,
-        clocks=clocks_of(seed, clock_spread_s, count),
+        keys=keys_of(style, secret, account_first, digits, count) if style.keyed else None,
+        clocks=clocks_of(seed, clock_spread_s, count), counter_first=counter_first,
     )

@@ -5,8 +5,8 @@ heap of retransmissions (all signals at the same try wait equally long, so one q
 """
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
-from loadgen.client cimport Speaker, Values, client_frame_size, client_read_reply, client_write
-from loadgen.dc09_client cimport (CLIENT_FRAME_BYTES_MAX, REPLY_DUH, REPLY_NAK, REPLY_NONE, SEQUENCE_MAX, Reply,
+from loadgen.client cimport CLOSE_TAG, Speaker, Values, client_frame_size, client_proves, client_read_reply, client_write
+from loadgen.dc09_client cimport (CLIENT_FRAME_BYTES_MAX, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, SEQUENCE_MAX, Reply,
                                   frame_size, read_reply, stamp_set, write_heartbeat, write_signal)
 
 cdef int64_t[5] RETRY_NS = [1000000000, 2000000000, 4000000000, 4000000000, 4000000000]
@@ -161,6 +161,19 @@ cdef uint32_t book_reply_size(const Book* book, const uint8_t* data, size_t size
     return frame_size(data, size) if book.client == NULL else client_frame_size(book.client, data, size)
 
 
+cdef bint proved(Book* book, uint32_t transmitter, const Slot* slot, const uint8_t* data) noexcept nogil:
+    """Whether an acknowledgement is of the very frame that went out: the frame is made again to see."""
+    cdef uint8_t frame[CLIENT_FRAME_BYTES_MAX]
+    cdef Stamp stamp
+    if book.client.close != CLOSE_TAG:
+        return True
+    stamp.second = 0                 # of no use there
+    cdef const Signal* signal = NULL if slot.signal == NO_SIGNAL else &book.signals[slot.signal]
+    cdef uint32_t number = 0 if signal == NULL else book.number_first + slot.signal
+    cdef uint32_t size = speak(book, transmitter, slot.sequence, signal, number, &stamp, frame)
+    return client_proves(book.client, data, frame, size, transmitter)
+
+
 cdef void book_reply(Book* book, const uint8_t* data, size_t size, int64_t now_ns) noexcept nogil:
     cdef Reply reply
     cdef Slot* slot
@@ -181,6 +194,8 @@ cdef void book_reply(Book* book, const uint8_t* data, size_t size, int64_t now_n
     slot = &book.slots[transmitter * book.slots_each + (reply.sequence & (book.slots_each - 1))]
     if slot.sequence != reply.sequence or slot.state == SLOT_FREE:
         book.counts.unexpected += 1
+    elif reply.kind == REPLY_ACK and book.client != NULL and not proved(book, transmitter, slot, data):
+        book.counts.unreadable += 1
     elif slot.state == SLOT_ANSWERED:
         book.counts.doubles += 1
     elif reply.kind == REPLY_DUH:

@@ -13,13 +13,18 @@ from tests.integration.engine import ROOT, Engine, data_directory, serve, tocsin
 
 FLEETS = ROOT / "loadgen" / "fleets"
 FILE = FLEETS / "province.toml"
+TOCSIN = FLEETS / "tocsin.toml"
 TRANSMITTERS, SECONDS = "1500", "3"
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("fleet") / "keys.toml"
-    done = tocsin("loadgen", "--fleet", str(FILE), "--transmitters", TRANSMITTERS, "--write-config", str(path))
+    return write_keys(FILE, tmp_path_factory) + write_keys(TOCSIN, tmp_path_factory)
+
+
+def write_keys(file: Path, directories: pytest.TempPathFactory) -> str:
+    path = directories.mktemp("fleet") / "keys.toml"
+    done = tocsin("loadgen", "--fleet", str(file), "--transmitters", TRANSMITTERS, "--write-config", str(path))
     assert done.returncode == 0, done.stderr
     assert path.stat().st_mode & 0o777 == 0o600
     return path.read_text()
@@ -41,7 +46,10 @@ def faster(file: Path, directory: Path) -> Path:
 
 def test_keys_stand_for_every_encrypted_transmitter(keys: str) -> None:
     tables = tomllib.loads(keys)["transmitter"]
-    assert len(tables) == 150 + 8 + 60 + 8
+    tagged = [table for table in tables if table["account"].startswith("tocsin:")]
+    assert len(tagged) == 1500 + 2 * 8
+    assert {len(table["key"]) for table in tagged} == {64}
+    assert len(tables) - len(tagged) == 150 + 8 + 60 + 8
     assert len({table["key"] for table in tables}) == len({table["account"] for table in tables}) == len(tables)
 
 
@@ -72,3 +80,9 @@ def test_a_province_with_a_clean_audit(engine: Engine, tmp_path: Path) -> None:
 
 def test_gbt_26875_with_a_clean_audit(engine: Engine, tmp_path: Path) -> None:
     assert kinds(play(engine, FLEETS / "gbt26875.toml", tmp_path)) == {"crc", "cut", "coalesce", "replay", "slow"}
+
+
+def test_the_tocsin_profile_with_a_clean_audit_and_once_more(engine: Engine, tmp_path: Path) -> None:
+    """The second run goes on above the counters of the first."""
+    for _ in range(2):
+        assert kinds(play(engine, TOCSIN, tmp_path)) == {"crc", "key", "cut", "coalesce", "replay", "slow"}

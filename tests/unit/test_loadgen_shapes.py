@@ -5,7 +5,7 @@ import pytest
 from codec.reading import encode_reply, read_frames
 from loadgen.client import Speaker
 from loadgen.dc09_client import ReplyKind
-from loadgen.shapes import DC09_HEARTBEATS, GBT_HEARTBEATS, Style, key_of, speaker
+from loadgen.shapes import DC09_HEARTBEATS, GBT_HEARTBEATS, Style, account_of, keys_of, speaker
 
 SECOND = 1_772_000_000
 NOW_NS = SECOND * 10**9
@@ -17,7 +17,7 @@ STYLES = [
     Style(stamp=False), Style(extended=True), Style(encrypted=True), Style(encrypted=True, checksum="binary"),
     Style(encrypted=True, extended=True, receiver=True),
     Style(protocol="gbt26875", tags="bcd"), Style(protocol="gbt26875", tags="none"),
-    Style(protocol="gbt26875", serial="big"),
+    Style(protocol="gbt26875", serial="big"), Style(protocol="tocsin"),
 ]
 
 
@@ -32,7 +32,7 @@ def index(style: Style) -> int:
 
 
 def key(style: Style, number: int) -> bytes | None:
-    return key_of(SECRET, f"{FIRST + number:06X}") if style.encrypted else None
+    return keys_of(style, SECRET, FIRST + number, DIGITS, 1)[0] if style.keyed else None
 
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
@@ -40,10 +40,11 @@ def test_a_signal_is_fire_with_its_text(style):
     frame = make(style).frame(index(style), 1234, SECOND, number=77, zone=5)
     read, = read_frames(frame, NOW_NS, key=key(style, 1))
     assert read["status"] == "ok"
-    assert read["account"] == (str(FIRST + 1) if style.protocol == "gbt26875" else f"{FIRST + 1:06X}")
+    assert read["account"] == account_of(style, FIRST + 1, DIGITS)
     assert [(signal["class"], signal["state"]) for signal in read["signals"]] == [("fire", "raised")]
     assert f"{RUN}-000000077" in read["signals"][0]["native"]
-    assert read["encrypted"] == style.encrypted
+    assert read["encrypted"] == style.keyed
+    assert read["signals"][0]["point"].endswith("4d000000" if style.protocol == "gbt26875" else "0005")
 
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
@@ -56,10 +57,12 @@ def test_heartbeats_and_signals_are_answered(style):
         assert mine.frame_bytes(reply) == len(reply)
         assert [mine.frame_bytes(reply[:size]) for size in range(len(reply))] == [0] * len(reply)
         assert mine.reply(reply, SECOND) == (ReplyKind.REPLY_ACK, 1234, FIRST + 1)
+        assert mine.proves(reply, sent, index(style))
         for at in range(len(reply)):
             damaged = bytearray(reply)
             damaged[at] ^= 1
-            assert mine.reply(bytes(damaged), SECOND)[0] == ReplyKind.REPLY_NONE
+            assert (mine.reply(bytes(damaged), SECOND)[0] == ReplyKind.REPLY_NONE
+                    or not mine.proves(bytes(damaged), sent, index(style)))
 
 
 def test_an_encrypted_acknowledgement_must_open_and_be_of_now():
@@ -72,6 +75,25 @@ def test_an_encrypted_acknowledgement_must_open_and_be_of_now():
     assert mine.reply(others, SECOND)[0] == ReplyKind.REPLY_NONE
     clear = encode_reply(make(Style()).frame(1, 7, SECOND), 1, NOW_NS)
     assert mine.reply(clear, SECOND)[0] == ReplyKind.REPLY_NONE
+
+
+def test_an_acknowledgement_of_the_tocsin_profile_is_bound_to_its_message():
+    style = Style(protocol="tocsin")
+    mine = make(style, counter_first=2**32 - 3)
+    sent = mine.frame(1, 7, SECOND, number=3)
+    assert read_frames(sent, NOW_NS, key=key(style, 1))[0]["sequence"] == 4
+    for answer, kind in ((1, ReplyKind.REPLY_ACK), (3, ReplyKind.REPLY_DUH)):
+        reply = encode_reply(sent, answer, NOW_NS, key=key(style, 1))
+        assert mine.reply(reply, SECOND) == (kind, 7, FIRST + 1)
+        assert mine.proves(reply, sent, 1)
+    stale = encode_reply(sent, 2, NOW_NS, key=key(style, 1), counter=99)
+    assert mine.reply(stale, SECOND) == (ReplyKind.REPLY_NAK, 0, FIRST + 1)
+    others = encode_reply(mine.frame(1, 7, SECOND, number=4), 1, NOW_NS, key=key(style, 1))
+    assert mine.reply(others, SECOND)[0] == ReplyKind.REPLY_ACK
+    assert not mine.proves(others, sent, 1)
+    assert not mine.proves(others, b"", 1)
+    behind = encode_reply(make(style, counter_first=2**31).frame(1, 7, SECOND), 1, NOW_NS, key=key(style, 1))
+    assert mine.reply(behind, SECOND)[0] == ReplyKind.REPLY_NONE
 
 
 def test_a_refusal_is_told_apart():
