@@ -33,15 +33,17 @@ class Format:
     mend: Callable[[bytes], bytes]                       # give changed bytes a right length and checksum
     wrap: Callable[[bytes], bytes]                       # likewise for a fuzzer that cannot find a checksum or cipher
     profile: Callable[[random.Random], Profile]          # what is known of the transmitter, for read_frames
-    vectors: str                                         # the file with known frames; empty: none yet
+    vectors: str                                         # the file with known frames
     percent: int                                         # of all inputs; where the plain twin is slow, few
     statuses: frozenset[str]                             # what the twins must have found in the end
 
     def seeds(self) -> list[bytes]:
         """Return the known frames."""
-        if not self.vectors:
-            return []
-        return [bytes.fromhex(vector["raw_hex"]) for vector in json.loads((VECTORS / self.vectors).read_text())]
+        return [bytes_of(vector) for vector in json.loads((VECTORS / self.vectors).read_text())]
+
+
+def bytes_of(vector: dict[str, Any]) -> bytes:
+    return bytes.fromhex(vector.get("raw_hex") or vector["message"])
 
 
 def nothing_known(_: random.Random) -> Profile:
@@ -91,7 +93,7 @@ FORMATS = {
                        lambda rng: {"clock": rng.choice([None, None, "bcd", "binary"])}, "gbt26875.json", 25,
                        FRAMED),
     "tocsin": Format(test_tocsin_twin.data_of, mend_tocsin, mend_tocsin,
-                     lambda _: {"key": test_tocsin_twin.KEY}, "", 10, FRAMED | {"crypto"}),
+                     lambda _: {"key": test_tocsin_twin.KEY}, "tocsin.json", 10, FRAMED | {"crypto"}),
 }
 
 

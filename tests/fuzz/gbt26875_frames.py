@@ -53,6 +53,8 @@ def data_unit(rng: random.Random) -> bytes:
 def frame(rng: random.Random) -> bytes:
     command = rng.choice([2] * 12 + [5, 5, 3, 6, 1, 4, 0, 7, 0xFE, 200])
     content = data_unit(rng) if command in (2, 5) and rng.random() < 0.9 else rng.randbytes(rng.choice([0, 0, 1, 2, 9]))
+    if rng.random() < 0.005:             # more rows than a batch may get: chance alone makes hardly any
+        command, content = 2, b"\x18\x7f" + bytes([rng.choice([3, 0xFF]), 0]) * 127
     built = bytearray(build_frame(command, content, serial=rng.randrange(65536), source=rng.choice([0, 889, 2**48 - 1]),
                                   destination=rng.choice([0, 0x2323, 0x4040, rng.randrange(2**48)])))
     built[6:12] = tag(rng)
