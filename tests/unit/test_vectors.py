@@ -13,6 +13,7 @@ from codec.reading import build_frame, read_frames
 from tests.fuzz.formats import FORMATS, NOW_NS, VECTORS, in_order
 
 COUNTS = {"dc09.json": 38, "gbt26875.json": 46}      # frames of each file: none is lost unnoticed
+APART = {"tocsin.json"}                              # each needs a key: test_tocsin_vectors.py reads them
 FILES = sorted({wire.vectors for wire in FORMATS.values() if wire.vectors})
 BEHIND = [b"\0", b"\n", b"\r\n", b"@", b"@@", b"#", b"\xc1", build_frame("NULL", "1234"), build_gbt(2, b"")[:29]]
 
@@ -33,7 +34,7 @@ def known() -> Iterator[Any]:
 
 
 def test_no_vector_is_missing() -> None:
-    assert set(FILES) == set(COUNTS) == {path.name for path in VECTORS.glob("*.json")}
+    assert set(FILES) == set(COUNTS) == {path.name for path in VECTORS.glob("*.json")} - APART
     for file in FILES:
         vectors = json.loads((VECTORS / file).read_text())
         assert len(vectors) == len({vector["raw_hex"] for vector in vectors}) == COUNTS[file]
