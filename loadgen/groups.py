@@ -155,7 +155,7 @@ def sized(fleet: FleetFile, transmitters: int) -> tuple[Group, ...]:
 
 
 def check_tocsin(group: Group, account_first: int, duration_s: float) -> None:
-    """Raises  ValueError where a group of the Tocsin profile has accounts or counters that the profile has no room for"""
+    """Raises  ValueError where a group of the Tocsin profile has accounts or counters that there is no room for"""
     if group.style.protocol != "tocsin":
         return
     if account_first < 1 or account_first + group.count + ACCOUNT_GAP - 1 > TOCSIN_ACCOUNT_MAX:

@@ -157,8 +157,8 @@ def gbt_shapes(style: Style, run: str) -> tuple[Shape, Shape]:
 
 def tocsin_shape(body: list[Part]) -> Shape:
     """Return a message of the Tocsin profile up to its tag; length and checksum are filled in with it."""
-    return join([b"\xc1\0\0", bytes([TOCSIN_REPORT]), (FieldKind.FIELD_KEY_ID, 3), (FieldKind.FIELD_COUNTER, 4), bytes(2),
-                 *body], -1)
+    return join([b"\xc1\0\0", bytes([TOCSIN_REPORT]), (FieldKind.FIELD_KEY_ID, 3), (FieldKind.FIELD_COUNTER, 4),
+                 bytes(2), *body], -1)
 
 
 def tocsin_shapes(run: str) -> tuple[Shape, Shape]:

@@ -50,7 +50,8 @@ def test_accounts_and_numbers_of_the_examples_never_overlap(name):
     (GROUP + "share = 1\nprotocol = 'tocsin'\nmisbehave = { clock = 0.1 }", "without clock"),
     (GROUP + "share = 1\nprotocol = 'tocsin'\nclock_spread = 1", "clock_spread: none"),
     (GROUP + "share = 1\nprotocol = 'tocsin'\nheartbeat = 'null'", "heartbeat"),
-    (GROUP + "share = 1\nprotocol = 'tocsin'\nencrypted = true", "DC-09"), ("seed = [", "fleet.toml"), ("seed = true\n", "seed"),
+    (GROUP + "share = 1\nprotocol = 'tocsin'\nencrypted = true", "DC-09"),
+    ("seed = [", "fleet.toml"), ("seed = true\n", "seed"),
     (GROUP + "share = 1\ninterval = 0", "interval"),
 ])
 def test_what_is_wrong_is_told_with_file_and_key(tmp_path, text, part):
