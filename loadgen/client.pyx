@@ -16,8 +16,8 @@ from codec.tocsin cimport (MESSAGE_ACCEPTED, MESSAGE_STALE, MESSAGE_UNABLE, TOCS
                            TOCSIN_KIND_AT, TOCSIN_START, TOCSIN_TAG_BYTES, tocsin_close)
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
-from loadgen.dc09_client cimport (FRAME_HEAD_BYTES, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, STAMP_BYTES, frame_size,
-                                  read_body, read_reply, stamp_set)
+from loadgen.dc09_client cimport (FRAME_HEAD_BYTES, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, STAMP_BYTES,
+                                  frame_size, read_body, read_reply, stamp_set)
 from loadgen.digits cimport hex_number, hex_value, put_decimal, put_hex
 
 cdef enum:
@@ -64,7 +64,8 @@ cdef void put_tag(uint8_t* out, int64_t second, bint bcd) noexcept nogil:
             out[i] = out[i] // 10 << 4 | out[i] % 10
 
 
-cdef void fill(const Client* client, const Template* template, const Values* values, const Stamp* stamp, uint8_t* out) noexcept nogil:
+cdef void fill(const Client* client, const Template* template, const Values* values, const Stamp* stamp,
+               uint8_t* out) noexcept nogil:
     """Copy the template and write its fields."""
     cdef uint32_t i
     cdef const Field* field
@@ -395,7 +396,7 @@ cdef class Speaker:
 
     def proves(self, bytes data not None, bytes frame not None, uint32_t transmitter):
         assert transmitter < self.client.count
-        if self.client.close == CLOSE_TAG and (len(data) != TOCSIN_FRAME_BYTES_MIN or len(frame) < TOCSIN_FRAME_BYTES_MIN):
+        if self.client.close == CLOSE_TAG and not len(data) == TOCSIN_FRAME_BYTES_MIN <= len(frame):
             return False
         return client_proves(&self.client, data, frame, len(frame), transmitter)
 

@@ -13,10 +13,10 @@ import orjson
 from loadgen.audit import Audit, AuditError
 from loadgen.ceiling import CEILING_SHARE_MAX, machine, measure
 from loadgen.child import FleetError, run_plan
+from loadgen.clock import wall_ns
 from loadgen.groups import Group, configuration, plans, read_fleet, sized
 from loadgen.mixed import Mixed, add_forbidden, add_groups, forbidden, group_lines, run_mixed, total
 from loadgen.pacing import count_signals
-from loadgen.clock import wall_ns
 from loadgen.plan import SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
 from loadgen.progress import Progress
 from loadgen.report import Report, add_audit, judge, report, table

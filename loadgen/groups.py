@@ -109,8 +109,8 @@ def read_group(table: dict[str, Any]) -> Group:
         if "key" in shares and not group.style.keyed:
             raise ValueError("misbehave: key is for encrypted groups, and for protocol tocsin")
         if group.style.protocol == "tocsin" and ("clock" in shares or group.interval_s < TOCSIN_INTERVAL_S_MIN):
-            raise ValueError(f"protocol tocsin: misbehave without clock, and an interval of {TOCSIN_INTERVAL_S_MIN:g} or "
-                             "more are wanted")
+            raise ValueError("protocol tocsin: misbehave without clock, and an interval of "
+                             f"{TOCSIN_INTERVAL_S_MIN:g} or more are wanted")
         speaker(group.style, account_first=0xA00001, digits=6, count=1, run="r", secret=b"x",
                 clock_spread_s=group.clock_spread_s)
     except ValueError as error:

@@ -5,9 +5,10 @@ heap of retransmissions (all signals at the same try wait equally long, so one q
 """
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
-from loadgen.client cimport CLOSE_TAG, Speaker, Values, client_frame_size, client_proves, client_read_reply, client_write
-from loadgen.dc09_client cimport (CLIENT_FRAME_BYTES_MAX, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, SEQUENCE_MAX, Reply,
-                                  frame_size, read_reply, stamp_set, write_heartbeat, write_signal)
+from loadgen.client cimport (CLOSE_TAG, Speaker, Values, client_frame_size, client_proves, client_read_reply,
+                             client_write)
+from loadgen.dc09_client cimport (CLIENT_FRAME_BYTES_MAX, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, SEQUENCE_MAX,
+                                  Reply, frame_size, read_reply, stamp_set, write_heartbeat, write_signal)
 
 cdef int64_t[5] RETRY_NS = [1000000000, 2000000000, 4000000000, 4000000000, 4000000000]
 RETRY_SECONDS = (1, 2, 4, 4, 4)  # the last one: how long the fifth try waits before the signal is given up
