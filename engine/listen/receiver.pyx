@@ -250,7 +250,7 @@ cdef class Receiver:
             if entry.aes.rounds:
                 profile.key = &entry.aes
             if entry.has_mac_key:
-                profile.mac_key = entry.mac_key
+                profile.mac_key = <const uint8_t*>&entry.mac_key[0]
             profile.window_past_s = entry.window_past_s
             profile.window_future_s = entry.window_future_s
             profile.encrypted_only = entry.encrypted_only
