@@ -230,9 +230,9 @@ def why_silent(args: argparse.Namespace) -> str:
         "unknown where unknown_accounts.policy is refuse, and any signal while the journal has no room.")
     return (
         f"no reply from {args.to} by {args.transport} within {args.timeout:g} s. {guess} Whether it came at all, and "
-        "the reason: curl http://127.0.0.1:8914/v1/rejected; its bytes explained: tocsin decode --explain. If it is "
-        "not there, check that `tocsin serve` runs and listens there (curl http://127.0.0.1:8914/readyz), and that "
-        f"nothing between drops {args.transport.upper()}."
+        "what is wrong with it, byte by byte: tocsin decode --explain --rejected (as JSON: curl "
+        "http://127.0.0.1:8914/v1/rejected). If it is not there, check that `tocsin serve` runs and listens there (curl "
+        f"http://127.0.0.1:8914/readyz), and that nothing between drops {args.transport.upper()}."
     )
 
 
