@@ -26,9 +26,9 @@ from loadgen.shapes import speaker
 NEVER_STORED = ("crc", "key", "cut")
 REFUSABLE = (*NEVER_STORED, "clock")
 CLOCK_OFF_S = -7200
-REPLY_TIMEOUT_S = 2.0
+REPLY_TIMEOUT_S = 5.0
 SLOW_PAUSE_S = 0.002
-AT_ONCE_MAX = 64
+AT_ONCE_MAX = 256
 FRAMES_A_SECOND_MAX = 100  # of one kind in one group
 RECEIVE_BYTES = 4096
 WORDS = {ReplyKind.REPLY_ACK: "acknowledged", ReplyKind.REPLY_NAK: "refused", ReplyKind.REPLY_DUH: "refused",
