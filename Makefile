@@ -67,7 +67,7 @@ sanitize: $(VENV)/with-tests
 	@mkdir -p $(SANITIZE)
 	@find $(SANITIZE) -name build -prune -o -type f ! -name '*.c' ! -name '*.so' ! -name '*.lis' -exec rm {} +
 	@tar --create --exclude='*.c' --exclude='*.so' --exclude='*.lis' --exclude=__pycache__ \
-		codec engine loadgen benchmarks tests setup.py pyproject.toml README.md LICENSE | \
+		codec docs engine loadgen benchmarks tests setup.py pyproject.toml README.md LICENSE | \
 		tar --extract --directory $(SANITIZE)
 	@echo "compiling the extensions (BUILD=sanitize) in $(SANITIZE)"
 	@cd $(SANITIZE) && BUILD=sanitize $(CURDIR)/$(IN)/python setup.py -q build_ext >/dev/null

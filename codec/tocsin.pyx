@@ -79,7 +79,7 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
     Returns   OK | NEED_DATA | BAD_LENGTH | BAD_CHECKSUM | BAD_FIELD (kind or key id)
     Cost      the 13 bytes of the header
     """
-    cdef uint32_t length
+    cdef uint32_t length = 0
     frame.examined = min(size, <uint32_t>TOCSIN_BODY_AT)
     if size >= 3:
         length = number_at(data + 1, 2) + 3
