@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from codec.codes.lookup import read_table
-from codec.reference import Bad, cut, shown
+from codec.reference_shared import Bad, cut, shown
 from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

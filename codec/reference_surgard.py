@@ -1,8 +1,8 @@
 """The Sur-Gard style heartbeat in plain Python, from the specification in surgard.pyx."""
 import re
 
-from codec.reference import Bad, Profile
 from codec.reference_contents import Fields
+from codec.reference_shared import Bad, Profile
 
 SURGARD = (b"S", b"R", *[b"[0-9]"] * 4, b"L", *[b"[0-9]"] * 4, b" {1,8}", *[b"[0-9A-Za-z]"] * 6, b"X", b"X", b" {1,8}",
            rb"\[", b"I", b"D", b"[0-9A-Za-z]{1,16}", rb"\]")

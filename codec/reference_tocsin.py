@@ -6,7 +6,7 @@ import re
 from hmac import compare_digest
 from typing import Any
 
-from codec.reference import Bad, checksum, clean
+from codec.reference_shared import Bad, checksum, clean
 from codec.tocsin_plain import ACCEPTED, REPLY, REPORT, REQUEST, STALE, UNABLE, Body, NoValue, tag_of
 from codec.words import CLASS_TEXT, CONDITION_TEXT, STATE_TEXT
 

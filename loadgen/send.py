@@ -231,8 +231,8 @@ def why_silent(args: argparse.Namespace) -> str:
     return (
         f"no reply from {args.to} by {args.transport} within {args.timeout:g} s. {guess} Whether it came at all, and "
         "what is wrong with it, byte by byte: tocsin decode --explain --rejected (as JSON: curl "
-        "http://127.0.0.1:8914/v1/rejected). If it is not there, check that `tocsin serve` runs and listens there (curl "
-        f"http://127.0.0.1:8914/readyz), and that nothing between drops {args.transport.upper()}."
+        "http://127.0.0.1:8914/v1/rejected). If it is not there, check that `tocsin serve` runs and listens there "
+        f"(curl http://127.0.0.1:8914/readyz), and that nothing between drops {args.transport.upper()}."
     )
 
 

@@ -1,7 +1,7 @@
 """DC-09 frames that are valid, or nearly so; clear ones."""
 import random
 
-from codec import reference
+from codec import reference_dc09
 from codec.codes.lookup import read_table
 from codec.reading import build_frame
 
@@ -67,4 +67,4 @@ def frame(rng: random.Random) -> bytes:
 def sound_again(data: bytes) -> bytes:
     """Give a mutated frame a right length and checksum, so that the change gets past them."""
     body = data[9:-1]
-    return b"\n%04X0%03X" % (reference.checksum(body), len(body) & 0xFFF) + body + b"\r"
+    return b"\n%04X0%03X" % (reference_dc09.checksum(body), len(body) & 0xFFF) + body + b"\r"

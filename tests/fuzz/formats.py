@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codec import reference
+from codec import reference, reference_dc09
 from codec.batch import Batch
 from codec.reading import decode_stream, read_frames
 from codec.tocsin_plain import REQUEST, tag_of
@@ -63,7 +63,7 @@ def mend_tocsin(data: bytes) -> bytes:
     if not 21 <= len(data) <= 1400:
         return data
     head = data[:1] + (len(data) - 3).to_bytes(2, "big") + data[3:11]
-    sealed = head + reference.checksum(head).to_bytes(2, "big") + data[13:-8]
+    sealed = head + reference_dc09.checksum(head).to_bytes(2, "big") + data[13:-8]
     return sealed + tag_of(test_tocsin_twin.KEY, REQUEST, sealed)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from codec import reference
+from codec import reference, reference_dc09
 from codec.gbt26875_downlink import build_frame as build_gbt
 from codec.gbt26875_downlink import tag_bytes
 from codec.reading import build_frame, enclose
@@ -72,14 +72,14 @@ def vectors(listener: str, now_ns: int, rng: random.Random) -> list[bytes]:
     for vector in DC09:
         expect, raw = vector["expect"], bytes.fromhex(vector["raw_hex"])
         if "key_hex" in vector:
-            head, _, digits = reference.split(raw)[0].partition(b"[")
-            opened = reference.unseal(bytes.fromhex(vector["key_hex"]), digits)
+            head, _, digits = reference_dc09.split(raw)[0].partition(b"[")
+            opened = reference_dc09.unseal(bytes.fromhex(vector["key_hex"]), digits)
             assert opened is not None
             plain = b"|" + opened[0][:-20] + build_frame("NULL", "1234", stamp_ns=now_ns)[-21:-1]
             found.append(build_frame("NULL", "1234", stamp_ns=now_ns, key=key))
             found.append(enclose(head + b"[" + encrypted(key, plain)))
         elif raw[0] == 0x0A and expect["status"] == "ok" and expect["kind"] in ("signal", "heartbeat"):
-            data = reference.read_header(reference.split(raw)[0])["data"]
+            data = reference_dc09.read_header(reference_dc09.split(raw)[0])["data"]
             at_ns = now_ns if rng.random() < 0.6 else now_ns - 7200 * SECOND_NS
             found.append(build_frame(expect["token"], rng.choice(KEYED), data, key=key, stamp_ns=at_ns,
                                      sequence=expect["sequence"]))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from codec import reference, reference_gbt26875, reference_surgard, reference_tocsin
+from codec import reference_dc09, reference_gbt26875, reference_surgard, reference_tocsin
 from codec.reference import Bad, Profile
 
 WINDOW_BYTES = 10_000                # more than any frame has: what stands beyond decides nothing
@@ -18,7 +18,7 @@ SPOKEN = 0xFFFE
 START = re.compile(rb"[\n@\xc1]|S(?=R|\Z)")
 UNREADABLE = "a token that is not read: "
 KNOWN_TOKENS = {token.decode() for token in
-                reference.HEARTBEATS | reference.REPLIES | reference.EVENTS | reference.OTHER_DATA}
+                reference_dc09.HEARTBEATS | reference_dc09.REPLIES | reference_dc09.EVENTS | reference_dc09.OTHER_DATA}
 NOT_ANSWERED = {"control", "request", "answer"}
 
 Fields = dict[str, Any]
@@ -100,9 +100,9 @@ class Truth:
             return reference_tocsin.read_frame(data, None)
         if data[0] == 0x53:
             return reference_surgard.read_frame(data, Profile())
-        found = reference.read_frame(data, now_ns, Profile())
+        found = reference_dc09.read_frame(data, now_ns, Profile())
         key = self.key_of(listener, found["account"]) if found["encrypted"] else None
-        return reference.read_frame(data, now_ns, Profile(key)) if key else found
+        return reference_dc09.read_frame(data, now_ns, Profile(key)) if key else found
 
     # -- frames
 
@@ -135,7 +135,7 @@ class Truth:
             return protocol, names[result], found["sequence"], str(int.from_bytes(data[18:24], "little"))
         if found["token"] == "SR":       # Sur-Gard's heartbeat is answered by one byte
             return protocol, "06", 0, ""
-        account = "" if result == "refuse" or not reference.read_header(data_body(data))["header_account"] \
+        account = "" if result == "refuse" or not reference_dc09.read_header(data_body(data))["header_account"] \
             else found["account"]
         return protocol, names[result], 0 if result == "refuse" else found["sequence"], account
 
@@ -143,12 +143,12 @@ class Truth:
         """What makes two frames the same: all but the time of sending, and pad and cipher where it is encrypted."""
         if found["protocol"] == "gbt26875":
             return data[2:4] + data[12:-3]
-        part = reference.read_header(data_body(data))
+        part = reference_dc09.read_header(data_body(data))
         key = self.key_of(listener, found["account"]) if found["encrypted"] else None
         if key:
-            opened = reference.unseal(key, part["rest"])
+            opened = reference_dc09.unseal(key, part["rest"])
             assert opened is not None
-            reference.read_rest(part, opened[0])
+            reference_dc09.read_rest(part, opened[0])
         return bytes(part["identity"])
 
     def rows_of(self, data: bytes, found: Fields) -> list[Row]:
@@ -248,4 +248,4 @@ class Truth:
 
 def data_body(data: bytes) -> bytes:
     """The body of a sound DC-09 frame."""
-    return reference.split(data)[0]
+    return reference_dc09.split(data)[0]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from codec import reference
+from codec import reference_dc09
 from codec.gbt26875_downlink import build_frame as build_gbt26875
 from codec.gbt26875_downlink import build_request
 from codec.reading import build_frame, encode_reply, read_frames
@@ -62,7 +62,7 @@ def test_encrypted_it_is_sealed() -> None:
     world.receiver.queue_command(0, command(world, b"x" * 40))
     reply = ask(world, build_frame("NULL", "0001", sequence=2, stamp_ns=world.clock.wall_ns(), key=KEY))
     assert b'"*RSP"' in reply and len(reply) <= 256
-    opened = reference.unseal(KEY, reply.partition(b"[")[2].rstrip(b"\r"))
+    opened = reference_dc09.unseal(KEY, reply.partition(b"[")[2].rstrip(b"\r"))
     assert opened is not None and opened[0].startswith(b"x" * 40 + b"]_")
 
 

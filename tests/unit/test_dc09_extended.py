@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from codec import reference
+from codec import reference, reference_dc09
 from codec.batch import Batch
 from codec.reading import build_frame, decode_stream, read_frames
 
@@ -182,7 +182,7 @@ def test_a_stale_frame_with_a_fire_trigger_is_late_and_not_lost() -> None:
 @pytest.mark.parametrize("clock_s", [0, 40 * 365 * 86400])
 def test_an_event_is_old_by_the_clock_of_its_transmitter(age_s: int, old: bool, clock_s: int) -> None:
     stamp_s = NOON_NS // 10**9 + clock_s
-    occurred = reference.shown(stamp_s - age_s)
+    occurred = reference_dc09.shown(stamp_s - age_s)
     assert occurred is not None
     year, month, day = occurred[:10].split("-")
     field = f"H{occurred[11:19]},{month}-{day}-{year}".encode()
