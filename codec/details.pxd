@@ -59,8 +59,5 @@ cdef inline uint32_t details_close(Details* d) noexcept nogil:
         return d.size + 1
     return 0
 
-cdef inline bint is_open(const Details* d) noexcept nogil:
-    return d.size != 0
-
 cdef void details_string(Details* d, const uint8_t* text, uint32_t size) noexcept nogil
 cdef bint details_json(Details* d, const uint8_t* text, uint32_t size) noexcept nogil

@@ -65,9 +65,6 @@ cdef inline uint32_t index_next(const Index* index, Probe* probe) noexcept nogil
         if slot.tag == probe.tag:
             return slot.number - 1
 
-cdef inline bint index_full(const Index* index) noexcept nogil:
-    return (index.count + 1) * 8 > (index.mask + 1) * 5
-
 cdef inline void index_put(Index* index, uint64_t hash, uint32_t number) noexcept nogil:
     """Add a number; the caller knows that it is absent and that the index is not full."""
     cdef Probe probe = index_first(index, hash)

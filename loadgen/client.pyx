@@ -22,7 +22,6 @@ from loadgen.digits cimport hex_number, hex_value, put_decimal, put_hex
 
 cdef enum:
     BINARY_HEAD_BYTES = 7        # LF, 2 checksum, 4 length
-    GBT_CHECKED_BYTES = 25       # of the head, from the serial on
     SEQUENCES = 1 << 16          # that a Reply can name
 
 

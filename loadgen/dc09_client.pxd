@@ -12,7 +12,6 @@ cdef enum:
     STAMP_BYTES = 20             # _HH:MM:SS,MM-DD-YYYY
     FRAME_HEAD_BYTES = 9         # LF, 4 crc, 4 length
     CLIENT_FRAME_BYTES_MAX = 512 # the largest frame that a simulated transmitter writes
-    REPLY_FRAME_BYTES_MAX = 4106
     SEQUENCE_MAX = 9999          # then 0001 again
 
 cpdef enum ReplyKind:
