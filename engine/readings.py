@@ -59,8 +59,6 @@ def bind_listen(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_admit_levels", lambda: len(admit.levels))
     metrics.bind("tocsin_admit_levels_unremembered_total", lambda: admit.levels.unremembered)
     metrics.bind("tocsin_admit_entries", lambda: admit.entries_in)
-    metrics.bind("tocsin_levels", lambda: len(admit.levels))
-    metrics.bind("tocsin_levels_unremembered_total", lambda: admit.levels.unremembered)
     metrics.bind("tocsin_replays_total", lambda: receiver.counts()["replays"])
     metrics.bind("tocsin_replays_forgotten_total", lambda: receiver.counts()["replays_early"])
 

@@ -56,10 +56,9 @@ ADMIT = (
     counter("duplicates", "", "Frames recognised as sent again; answered, not journalled a second time."),
     counter("signals", "class", "New signals journalled, by class."),
     gauge("admit_levels", "", "Components that are not quiet, whose last status word is remembered."),
-    counter("admit_levels_unremembered", "", "Status words that found no room; each of them counts as new."),
+    counter("admit_levels_unremembered", "",
+            "Status words for which admit.levels_max left no room; each of them counts as new."),
     gauge("admit_entries", "", "Recent frames that are remembered to recognise their repetition."),
-    gauge("levels", "", "Components that are not quiet, whose last status word is remembered."),
-    counter("levels_unremembered", "", "Status words for which admit.levels_max left no room; they repeat."),
 )
 JOURNAL = (
     histogram("receive_to_durable", "", "From a frame's last byte to its signal being on disk."),
