@@ -9,12 +9,11 @@ from codec.gbt26875_downlink import build_frame as build_gbt
 from codec.gbt26875_downlink import tag_bytes
 from codec.reading import build_frame as build_dc09
 from codec.reading import read_frames
-from loadgen import shapes, tocsin
+from loadgen import tocsin
 from loadgen.client import Speaker
 from loadgen.dc09_client import ReplyKind, frame
 from loadgen.shapes import Style, speaker
 
-PROTOCOLS = (*shapes.PROTOCOLS, "tocsin")
 EVENTS = {  # DC-03 code, status word of GB/T 26875.3; None is a frame that carries no signal
     "fire": ("FA", 0x0002),
     "restore": ("FH", 0x0000),
@@ -53,7 +52,7 @@ MEANINGS = {
 class Message:
     """What is to be said.
 
-    protocol  one of PROTOCOLS
+    protocol  one of shapes.PROTOCOLS
     account   hex digits for DC-09, decimal for GB/T 26875.3; of the Tocsin profile the key id
     event     of EVENTS
     zone      0..9999; of GB/T the component's address

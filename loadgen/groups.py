@@ -9,6 +9,7 @@ from typing import Any
 from loadgen.pacing import count_signals
 from loadgen.plan import SOCKETS_MAX, Plan, accounts
 from loadgen.shapes import Style, account_of, keys_of, speaker
+from loadgen.tocsin import KEY_ID_MAX
 
 MISBEHAVIOUR = ("crc", "key", "cut", "coalesce", "replay", "clock", "slow")
 WRONG_TRANSMITTERS = 8  # of a group, beside its own: those that misbehave
@@ -16,7 +17,6 @@ TRANSMITTERS_MAX = 10_000_000
 GROUPS_MAX = 64
 INTERVAL_S_MAX = 86_400.0
 TOCSIN_INTERVAL_S_MIN = 1.0  # its counters are the seconds of the clock: the next run goes on above those of this one
-TOCSIN_ACCOUNT_MAX = (1 << 24) - 1
 TOCSIN_FRAMES_MAX = 9998  # of one transmitter in a run
 STYLE_KEYS = {field.name: field.type for field in fields(Style)}
 ACCOUNT_GAP = WRONG_TRANSMITTERS
@@ -158,8 +158,8 @@ def check_tocsin(group: Group, account_first: int, duration_s: float) -> None:
     """Raises  ValueError where a group of the Tocsin profile has accounts or counters that there is no room for"""
     if group.style.protocol != "tocsin":
         return
-    if account_first < 1 or account_first + group.count + ACCOUNT_GAP - 1 > TOCSIN_ACCOUNT_MAX:
-        raise ValueError(f"group {group.name}: accounts of protocol tocsin are 1 to {TOCSIN_ACCOUNT_MAX:X}")
+    if account_first < 1 or account_first + group.count + ACCOUNT_GAP - 1 > KEY_ID_MAX:
+        raise ValueError(f"group {group.name}: accounts of protocol tocsin are 1 to {KEY_ID_MAX:X}")
     if duration_s / group.interval_s > TOCSIN_FRAMES_MAX:
         raise ValueError(f"group {group.name}: at most {TOCSIN_FRAMES_MAX} messages of one transmitter in a run")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from loadgen import frames, tocsin
 from loadgen.clock import monotonic_ns, wall_ns
-from loadgen.frames import EVENTS, PROTOCOLS, Message, describe, frame_bytes, shown
+from loadgen.frames import EVENTS, Message, describe, frame_bytes, shown
 from loadgen.misbehaviour import SLOW_PAUSE_S, cut, spoil_checksum
 from loadgen.plan import address
+from loadgen.shapes import PROTOCOLS
 
 ACCOUNT = re.compile(r"[0-9A-Fa-f]{3,16}")
 CLOCK = re.compile(r"clock=([+-]?\d{1,6})([smhd])")

@@ -4,14 +4,14 @@ import hashlib
 import random
 from dataclasses import dataclass
 
+from codec.tocsin_plain import REPORT
+from loadgen import tocsin
 from loadgen.client import Close, FieldKind, Speaker
 
 STAMP_BYTES = 20
 NUMBER_DIGITS = 9
 GBT_TEXT_BYTES = 31
 KEY_BYTES = 16
-TOCSIN_KEY_BYTES = 32
-TOCSIN_REPORT = 0x10
 COMPONENT_SMOKE = 40
 FIRE_BIT = 0x0002
 PROTOCOLS = ("dc09", "gbt26875", "tocsin")
@@ -157,7 +157,7 @@ def gbt_shapes(style: Style, run: str) -> tuple[Shape, Shape]:
 
 def tocsin_shape(body: list[Part]) -> Shape:
     """Return a message of the Tocsin profile up to its tag; length and checksum are filled in with it."""
-    return join([b"\xc1\0\0", bytes([TOCSIN_REPORT]), (FieldKind.FIELD_KEY_ID, 3), (FieldKind.FIELD_COUNTER, 4),
+    return join([b"\xc1\0\0", bytes([REPORT]), (FieldKind.FIELD_KEY_ID, 3), (FieldKind.FIELD_COUNTER, 4),
                  bytes(2), *body], -1)
 
 
@@ -181,7 +181,7 @@ def account_of(style: Style, number: int, digits: int) -> str:
 
 def keys_of(style: Style, secret: bytes, first: int, digits: int, count: int) -> list[bytes]:
     """Return the keys of `count` transmitters from the number `first` on."""
-    size = TOCSIN_KEY_BYTES if style.protocol == "tocsin" else KEY_BYTES
+    size = tocsin.KEY_BYTES if style.protocol == "tocsin" else KEY_BYTES
     return [key_of(secret, account_of(style, number, digits), size) for number in range(first, first + count)]
 
 
