@@ -432,6 +432,7 @@ cdef bint is_same_account(const Frame* frame, Span account) noexcept nogil:
 
 
 DC09.protocol = PROTOCOL_DC09
+DC09.takes_commands = True
 DC09.split = split
 DC09.decode = decode
 DC09.encode = encode

@@ -125,6 +125,7 @@ ctypedef uint32_t (*Encode)(const Frame* frame, const Profile* profile, Answer a
 
 cdef struct Format:
     uint8_t protocol
+    uint8_t takes_commands   # encode knows ANSWER_COMMAND; the others' replies have no room for one
     Split   split
     Decode  decode
     Encode  encode           # writes at most REPLY_BYTES_MAX bytes; returns how many, 0 for no reply

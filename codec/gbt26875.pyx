@@ -270,6 +270,7 @@ cdef uint32_t encode(const Frame* frame, const Profile* profile, Answer answer, 
 
 
 GBT26875.protocol = PROTOCOL_GBT26875
+GBT26875.takes_commands = True
 GBT26875.split = split
 GBT26875.decode = decode
 GBT26875.encode = encode

@@ -141,10 +141,10 @@ cdef class Receiver:
 
     cdef void answer_with_command(self, Frame* frame, const Profile* known, uint32_t number, const Arrival* arrival,
                                   Taken* taken) noexcept nogil:
-        """Send what waits for the path along with the reply to a good frame."""
+        """Send what waits for the path along with the reply to a good frame, where its format has a way to."""
         cdef uint8_t command[COMMAND_BYTES_MAX]
         cdef Profile profile = known[0] if known != NULL else default_profile()
-        if frame.answer == ANSWER_ACCEPT:
+        if frame.answer == ANSWER_ACCEPT and format_of(frame.start[0]).takes_commands:
             profile.command_size = self.commands.take(number, arrival.received_ns, command)
             profile.command = command
             if profile.command_size:

@@ -89,6 +89,21 @@ def test_a_frame_of_gbt26875_follows_the_confirm() -> None:
     assert [one["token"] for one in read_frames(reply, 0)] == ["confirm", "control"]
 
 
+def test_a_heartbeat_whose_reply_has_no_room_for_it_leaves_it_waiting() -> None:
+    """A device that also sends Sur-Gard style heartbeats has one account and, by them, another path."""
+    surgard = b"SR0001L0001    006969XX    [ID00000000]"
+    world = World()
+    world.enrol("006969")
+    assert ask(world, surgard) == b"\x06"
+    for path in range(len(world.paths)):
+        assert world.receiver.queue_command(path, command(world, number=path))
+    assert len(world.paths) == 2
+    assert ask(world, surgard) == b"\x06"
+    now_ns = world.clock.wall_ns()
+    assert [[one.state for one in world.receiver.commands_of(path, now_ns)] for path in range(2)] == 2 * [["waiting"]]
+    assert b'"RSP"' in ask(world, heartbeat("006969"))
+
+
 @pytest.mark.parametrize(("protocol", "asked"), [
     ("dc09", ""), ("dc09", "[x]"), ("dc09", "x" * 41), ("dc09", "ü"), ("dc09", 5), ("dc09", "a\rb"), ("tocsin", "x"),
     ("gbt26875", "x"), ("gbt26875", {"type": 1}), ("gbt26875", {"type": 61, "systems": [[1]]}),
