@@ -117,7 +117,7 @@ cdef class Receiver:
             if admission.policy == POLICY_REFUSE:
                 self.refuse(data, frame.size, &frame, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
                 return
-        if frame.protocol == PROTOCOL_GBT26875 and number != NO_PATH:
+        if frame.protocol == PROTOCOL_GBT26875 and number != NO_PATH and (watched or frame.kind != FRAME_HEARTBEAT):
             if known == NULL:
                 profile = default_profile()
                 known = &profile
