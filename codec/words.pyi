@@ -11,6 +11,7 @@ Condition: Any
 Flag: Any
 
 PROTOCOL_TEXT: dict[int, str]
+PROTOCOL_NUMBER: dict[str, int]
 FRAME_KIND_TEXT: dict[int, str]
 ROW_KIND_TEXT: dict[int, str]
 CLASS_TEXT: dict[int, str]

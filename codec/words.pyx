@@ -11,6 +11,7 @@ def text(members, prefix: str) -> dict[int, str]:
 
 
 PROTOCOL_TEXT = text(Protocol, "PROTOCOL_")
+PROTOCOL_NUMBER = {name: number for number, name in PROTOCOL_TEXT.items()}
 FRAME_KIND_TEXT = text(FrameKind, "FRAME_")
 ROW_KIND_TEXT = text(RowKind, "ROW_")
 CLASS_TEXT = text(SignalClass, "CLASS_")

@@ -4,13 +4,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from codec.gbt26875_downlink import build_request
-from codec.words import PROTOCOL_TEXT, RowKind
+from codec.words import PROTOCOL_NUMBER, RowKind
 from engine.listen.commands import Command
 from engine.operate.view import Away, BadCommand, Json
 from engine.units import read_duration_ns
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from engine.pipeline import Pipeline
 
 log = logging.getLogger("engine.commanding")
-PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
 ROW_CHANGE = int(RowKind.ROW_CHANGE)
 DC09_BYTES_MAX, GBT_BYTES_MAX = 40, 200   # as in codec/limits.pxd
 TEXT_BYTES_MAX = 200             # of who and why
@@ -35,7 +35,8 @@ class Commanding:
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._numbers = itertools.count(1)
-        self._waiting: list[tuple[int, asyncio.Future[bool]]] = []   # of changes that are not durable yet, by ticket
+        # Of changes that are not durable yet, by ticket.
+        self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
 
     async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
         """Queue a command for a transmitter; None when nobody knows it.
@@ -63,7 +64,6 @@ class Commanding:
         log.info("command queued", extra={"transmitter": key, "by": by})
         return shown_command(command)
 
-
     async def journal(self, path: int, transmitter: str, change: str, now_ns: int) -> bool:
         """Journal what a person changed about a transmitter; return whether it is durable."""
         protocol, _, rest = transmitter.partition(":")
@@ -81,7 +81,7 @@ class Commanding:
     def settle(self, ticket: int, *, durable: bool) -> None:
         """Let those who wait for a ticket up to this one go on."""
         while self._waiting and self._waiting[0][0] <= ticket:
-            waiting = self._waiting.pop(0)[1]
+            waiting = self._waiting.popleft()[1]
             if not waiting.done():
                 waiting.set_result(durable)
 

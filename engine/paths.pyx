@@ -15,14 +15,13 @@ from codec.batch cimport Batch, Columns, Text
 from codec.frame cimport NUMBER_NONE, number_digits, number_pack, number_value
 from codec.words cimport (CONDITION_COMMUNICATION_FAULT, CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT,
                           ROW_SIGNAL, STATE_CLEARED, STATE_RAISED)
-from codec.words import PROTOCOL_TEXT
+from codec.words import PROTOCOL_NUMBER, PROTOCOL_TEXT
 from engine.index cimport index_create, index_destroy, index_put
 from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
                              SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
                              SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
 from engine.memory cimport memory_release, memory_reserve
 
-PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
 SEEN_TEXT = {

@@ -31,7 +31,7 @@ from typing import Any
 import uvloop
 
 from codec.batch import Batch
-from codec.words import PROTOCOL_TEXT
+from codec.words import PROTOCOL_NUMBER
 from engine.admit.admit import Admit
 from engine.clock import SECOND_NS, Clock
 from engine.commanding import Commanding
@@ -76,7 +76,6 @@ from engine.view import View
 log = logging.getLogger("engine.pipeline")
 MS = 1_000_000
 REPLAYS_EACH = 16                # frames of one encrypted transmitter within the window that are planned for
-PROTOCOL_NUMBER = {text: number for number, text in PROTOCOL_TEXT.items()}
 
 
 class Unusable(JournalError):

@@ -103,12 +103,11 @@ class View:
             for name in ("last_seen", "enrolled"):
                 ms = path.pop(f"{name}_ms")
                 path[f"{name}_at"] = at(ms * 1_000_000 if isinstance(ms, int) else None)
-        for number, path in zip(numbers, shown, strict=True):
-            path |= self._habits(number)
         states = sorted((str(path["state"]) for path in shown), key=STATE_RANK.__getitem__)
         seen = [str(path["last_seen_at"]) for path in shown if path["last_seen_at"]]
         now_ns = self._engine.clock.wall_ns()
         for number, path in zip(numbers, shown, strict=True):
+            path |= self._habits(number)
             if commands := self._engine.receiver.commands_of(number, now_ns):
                 path["commands"] = [shown_command(command) for command in commands]
         return {"key": shown[0]["transmitter"], "state": states[-1], "last_seen_at": max(seen, default=None),
