@@ -15,9 +15,9 @@ from codec.reading import read_frames
 from engine.clock import Clock
 from engine.command.explaining import lines_of, printable, wrapped
 from engine.command.rejected import DEFAULT_URL, REASONS, NotAsked, ask
+from engine.config import read_key
 
 USAGE_ERROR, NOT_DONE = 2, 1
-KEY_BYTES = (16, 24, 32)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +50,10 @@ def key_of(text: str) -> bytes:
     32 hex digits are a key of 16 bytes, not one of 32 characters.
     """
     try:
-        key = bytes.fromhex(text)
+        key = read_key(text)
     except ValueError:
         key = b""
-    if len(key) not in KEY_BYTES and text.isascii():
-        key = text.encode()
-    if len(key) not in KEY_BYTES:
+    if not key:
         raise ValueError("a key has 32, 48 or 64 hex digits, or 16, 24 or 32 characters")
     return key
 
