@@ -46,6 +46,7 @@ from codec.gbt26875_levels cimport level_gist, level_pack, operation_meaning
 from codec.gbt26875_time cimport TAG_BYTES, tag_bcd, tag_binary
 from codec.limits cimport FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX
 from codec.status cimport BAD_FIELD, BATCH_FULL, OK, Status
+from codec.text cimport put_decimal
 from codec.words cimport (CLASS_INFO, CONDITION_INFO, CONDITION_RESET, CONDITION_UNKNOWN, FLAG_CUT, FLAG_OLD,
                           FLAG_UNKNOWN_CODE, ROW_LEVEL, ROW_SIGNAL, STATE_INFO)
 
@@ -98,20 +99,6 @@ cdef inline uint32_t put_text(uint8_t* out, const char* text) noexcept nogil:
 
 cdef inline void say(Line* line, const char* text) noexcept nogil:
     line.size += put_text(line.bytes + line.size, text)
-
-
-cdef inline uint32_t put_decimal(uint8_t* out, uint32_t value) noexcept nogil:
-    cdef uint8_t digits[10]
-    cdef uint32_t count = 0, i
-    while True:
-        digits[count] = 0x30 + <uint8_t>(value % 10)
-        count += 1
-        value //= 10
-        if value == 0:
-            break
-    for i in range(count):
-        out[i] = digits[count - 1 - i]
-    return count
 
 
 cdef inline void say_number(Line* line, uint32_t value) noexcept nogil:

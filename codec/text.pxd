@@ -1,6 +1,6 @@
 # Bytes of a frame as characters: hex and decimal digits, accounts, and text that is to become valid UTF-8.
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from codec.batch cimport TIME_NONE
 from codec.civil cimport days_in_month, nanoseconds_from_civil
@@ -42,6 +42,20 @@ cdef inline bint is_alphanumeric(uint8_t c) noexcept nogil:
 
 cdef inline uint8_t upper(uint8_t c) noexcept nogil:
     return c - 0x20 if is_lower(c) else c
+
+cdef inline uint32_t put_decimal(uint8_t* out, uint64_t number) noexcept nogil:
+    """Write a number in decimal digits and return how many, 1..20."""
+    cdef uint8_t digits[20]
+    cdef uint32_t count = 0, i
+    while True:
+        digits[count] = 0x30 + <uint8_t>(number % 10)
+        count += 1
+        number //= 10
+        if number == 0:
+            break
+    for i in range(count):
+        out[i] = digits[count - 1 - i]
+    return count
 
 cdef inline uint32_t utf8_put(uint32_t character, uint8_t* out) noexcept nogil:
     """Write a character and return its bytes, 1..4."""

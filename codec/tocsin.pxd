@@ -22,6 +22,16 @@ cdef enum MessageKind:       # byte 3, Frame.token
     MESSAGE_STALE = 0x21         # its counter is used up; the reply's counter is the highest known
     MESSAGE_UNABLE = 0x22        # authentic, but its body cannot be read
 
+cdef inline uint32_t number_at(const uint8_t* bytes, uint32_t size) noexcept nogil:
+    """A number of the header: up to 4 bytes, the highest first."""
+    cdef uint32_t value = 0, i
+    for i in range(size):
+        value = value << 8 | bytes[i]
+    return value
+
+cdef inline uint32_t key_id_of(const Frame* frame) noexcept nogil:
+    return number_at(frame.start + TOCSIN_KEY_ID_AT, 3)
+
 cdef inline const uint8_t* tocsin_tag(const Frame* frame) noexcept nogil:
     """The 8 bytes that authenticate a frame."""
     return frame.start + frame.size - TOCSIN_TAG_BYTES

@@ -36,13 +36,13 @@ from libc.string cimport memcpy, memset
 from codec.batch cimport NO_PATH, TIME_NONE, Columns, Row, Text, batch_has_room, batch_push, batch_text
 from codec.blake2s cimport blake2s_same, blake2s_tag
 from codec.crc16 cimport crc16
-from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, Answer, Frame, Origin,
-                          Profile)
+from codec.frame cimport (ANSWER_ACCEPT, ANSWER_NONE, ANSWER_REFUSE, ANSWER_UNABLE, NUMBER_NONE, OLD_S, Answer, Frame,
+                          Origin, Profile)
 from codec.limits cimport ACCOUNT_BYTES_MAX, FRAME_SIGNALS_MAX, NATIVE_BYTES_MAX, POINT_BYTES_MAX
 from codec.status cimport (BAD_CHECKSUM, BAD_CRYPTO, BAD_FIELD, BAD_LENGTH, BAD_START, BATCH_FULL, NEED_DATA, OK,
                            Status)
-from codec.text cimport clean_text, is_account, upper, whole_text
-from codec.tocsin_items cimport VALUE_NIL, VALUE_NUMBER, VALUE_TEXT, Value, next_array, next_value, put_decimal
+from codec.text cimport clean_text, is_account, put_decimal, upper, whole_text
+from codec.tocsin_items cimport VALUE_NIL, VALUE_NUMBER, VALUE_TEXT, Value, next_array, next_value
 from codec.words cimport (CLASS_COUNT, CLASS_FIRE, CLASS_GAS, CLASS_INFO, CLASS_PREALARM, CONDITION_COUNT,
                           CONDITION_UNKNOWN, FLAG_CLEANED, FLAG_CUT, FLAG_OLD, FLAG_UNKNOWN_CODE, FRAME_HEARTBEAT,
                           FRAME_REPLY, FRAME_SIGNAL, PROTOCOL_TOCSIN, ROW_LIFE, ROW_SIGNAL, STATE_CLEARED, STATE_COUNT,
@@ -50,7 +50,6 @@ from codec.words cimport (CLASS_COUNT, CLASS_FIRE, CLASS_GAS, CLASS_INFO, CLASS_
 from codec.words import CONDITION_TEXT
 
 cdef enum:
-    OLD_S = 120                  # from this age on an event counts as a stored one
     ELEMENTS_MAX = 64
 
 cdef const char* REQUEST = b"tocsin q"
@@ -63,13 +62,6 @@ for number in CONDITION_TEXT:
 
 
 # ---- split -----------------------------------------------------------------------------------------------------
-
-cdef inline uint32_t number_at(const uint8_t* bytes, uint32_t size) noexcept nogil:
-    cdef uint32_t value = 0, i
-    for i in range(size):
-        value = value << 8 | bytes[i]
-    return value
-
 
 cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nogil:
     """Read the frame that begins at data[0]: its end, its header's checksum and its header. Nothing is authentic yet.
@@ -100,7 +92,7 @@ cdef Status split(const uint8_t* data, uint32_t size, Frame* frame) noexcept nog
         frame.answer = ANSWER_NONE
     else:
         return BAD_FIELD
-    frame.account_size = put_decimal(number_at(data + TOCSIN_KEY_ID_AT, 3), frame.account)
+    frame.account_size = put_decimal(frame.account, number_at(data + TOCSIN_KEY_ID_AT, 3))
     if frame.account_size == 1 and frame.account[0] == 0x30:
         return BAD_FIELD
     frame.start = data
@@ -223,7 +215,7 @@ cdef bint name_account(const Frame* frame, const Value* value, Row* row, Columns
     cdef uint8_t account[20]
     cdef uint32_t size, i
     if value.kind == VALUE_NUMBER:
-        size = put_decimal(value.number, account)
+        size = put_decimal(account, value.number)
     elif value.kind == VALUE_TEXT and 1 <= value.size <= ACCOUNT_BYTES_MAX:
         size = value.size
         for i in range(size):
@@ -270,9 +262,8 @@ cdef bint put_texts(const Frame* frame, const Value* values, Row* row, Columns* 
     """Write point and native: the three numbers as sent, and the text behind them. Return False without room."""
     cdef uint8_t text[NATIVE_BYTES_MAX + 80]
     cdef uint32_t size = 0, i
-    cdef bint cut = False
     if values[4].kind == VALUE_NUMBER:
-        size = put_decimal(values[4].number, text)
+        size = put_decimal(text, values[4].number)
     elif values[4].kind == VALUE_TEXT:
         size = put_clean(frame, &values[4], text, POINT_BYTES_MAX, row)
     if not batch_has_room(batch, 1, size):
@@ -283,7 +274,7 @@ cdef bint put_texts(const Frame* frame, const Value* values, Row* row, Columns* 
         if i > 1:
             text[size] = 0x2F
             size += 1
-        size += put_decimal(values[i].number, text + size)
+        size += put_decimal(text + size, values[i].number)
     if values[6].kind == VALUE_TEXT and values[6].size:
         text[size] = 0x20
         size += 1

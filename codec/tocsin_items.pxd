@@ -19,4 +19,3 @@ cdef struct Value:
 
 cdef bint next_array(const uint8_t* bytes, uint32_t* at, uint32_t end, uint32_t* elements) noexcept nogil
 cdef bint next_value(const uint8_t* bytes, uint32_t* at, uint32_t end, Value* value) noexcept nogil
-cdef uint32_t put_decimal(uint64_t number, uint8_t* out) noexcept nogil

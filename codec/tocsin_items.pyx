@@ -137,18 +137,3 @@ cdef bint next_value(const uint8_t* bytes, uint32_t* at, uint32_t end, Value* va
         if pending > PENDING_MAX:
             return False
     return True
-
-
-cdef uint32_t put_decimal(uint64_t number, uint8_t* out) noexcept nogil:
-    """Write a number in decimal digits and return how many, 1..20."""
-    cdef uint8_t digits[20]
-    cdef uint32_t count = 0, i
-    while True:
-        digits[count] = 0x30 + <uint8_t>(number % 10)
-        count += 1
-        number //= 10
-        if number == 0:
-            break
-    for i in range(count):
-        out[i] = digits[count - 1 - i]
-    return count

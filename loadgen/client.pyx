@@ -13,7 +13,7 @@ from codec.gbt26875_time cimport TAG_BYTES, tag_put
 from codec.text cimport stamp_of
 from codec.tocsin cimport (MESSAGE_ACCEPTED, MESSAGE_STALE, MESSAGE_UNABLE, TOCSIN_BODY_AT, TOCSIN_CHECKSUM_AT,
                            TOCSIN_COUNTER_AT, TOCSIN_FRAME_BYTES_MIN, TOCSIN_KEY_BYTES, TOCSIN_KEY_ID_AT,
-                           TOCSIN_KIND_AT, TOCSIN_START, TOCSIN_TAG_BYTES, tocsin_close)
+                           TOCSIN_KIND_AT, TOCSIN_START, TOCSIN_TAG_BYTES, number_at, tocsin_close)
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 from loadgen.dc09_client cimport (FRAME_HEAD_BYTES, REPLY_ACK, REPLY_DUH, REPLY_NAK, REPLY_NONE, STAMP_BYTES,
@@ -45,14 +45,6 @@ cdef inline void put_high(uint8_t* out, uint64_t value, uint32_t size) noexcept 
         size -= 1
         out[size] = value & 0xFF
         value >>= 8
-
-
-cdef inline uint64_t high(const uint8_t* bytes, uint32_t size) noexcept nogil:
-    cdef uint64_t value = 0
-    cdef uint32_t i
-    for i in range(size):
-        value = value << 8 | bytes[i]
-    return value
 
 
 cdef void put_tag(uint8_t* out, int64_t second, bint bcd) noexcept nogil:
@@ -187,7 +179,7 @@ cdef uint32_t client_frame_size(const Client* client, const uint8_t* data, size_
             return 1
         if size < TOCSIN_FRAME_BYTES_MIN:
             return 0
-        return TOCSIN_FRAME_BYTES_MIN if high(data + 1, 2) == TOCSIN_FRAME_BYTES_MIN - 3 else 1  # no reply has a body
+        return TOCSIN_FRAME_BYTES_MIN if number_at(data + 1, 2) == TOCSIN_FRAME_BYTES_MIN - 3 else 1  # replies are bare
     if data[0] != AT or size > 1 and data[1] != AT:
         return 1
     if size < GBT_FRAME_BYTES_MIN:
@@ -226,13 +218,13 @@ cdef void read_tagged(const Client* client, const uint8_t* data, size_t size, Re
     reply.account = 0
     if size != TOCSIN_FRAME_BYTES_MIN or client_frame_size(client, data, size) != size:
         return
-    if crc16(data, TOCSIN_CHECKSUM_AT) != high(data + TOCSIN_CHECKSUM_AT, 2):
+    if crc16(data, TOCSIN_CHECKSUM_AT) != number_at(data + TOCSIN_CHECKSUM_AT, 2):
         return
-    reply.account = high(data + TOCSIN_KEY_ID_AT, 3)
+    reply.account = number_at(data + TOCSIN_KEY_ID_AT, 3)
     if data[TOCSIN_KIND_AT] == MESSAGE_STALE:
         reply.kind = REPLY_NAK       # its counter is another message's
         return
-    sequence = <uint32_t>high(data + TOCSIN_COUNTER_AT, 4) - client.counter_first
+    sequence = number_at(data + TOCSIN_COUNTER_AT, 4) - client.counter_first
     if sequence >= SEQUENCES:
         return
     reply.sequence = sequence

@@ -15,7 +15,6 @@ cdef struct Members:
 
 cdef void members_find(Members* members, const Frame* frame, uint16_t listener, Columns* c, uint32_t first,
                        PathTable paths) noexcept nogil
-cdef uint32_t key_id_of(const Frame* frame) noexcept nogil
 cdef bint carries_alarm(const Columns* c, uint32_t first) noexcept nogil
 cdef void members_part(Columns* c, uint32_t first, const Frame* frame, bint refuse) noexcept nogil
 cdef uint32_t members_take_lives(Columns* c, uint32_t first) noexcept nogil

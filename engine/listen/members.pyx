@@ -3,17 +3,10 @@ from libc.string cimport memcmp, memcpy, memset
 
 from codec.batch cimport NO_PATH, batch_move
 from codec.frame cimport number_pack
-from codec.tocsin cimport TOCSIN_KEY_ID_AT
+from codec.tocsin cimport key_id_of
 from codec.words cimport (CLASS_FIRE, CLASS_GAS, CLASS_PREALARM, FLAG_QUARANTINED, ROW_LIFE, ROW_SIGNAL,
                           STATE_CLEARED)
 from engine.paths cimport PATH_NEW, path_find
-
-
-cdef uint32_t key_id_of(const Frame* frame) noexcept nogil:
-    cdef uint32_t value = 0, i
-    for i in range(3):
-        value = value << 8 | frame.start[TOCSIN_KEY_ID_AT + i]
-    return value
 
 
 cdef inline bint is_senders(const Columns* c, uint32_t row, const Frame* frame) noexcept nogil:

@@ -14,7 +14,7 @@ from codec.frame cimport (ANSWER_ACCEPT, ANSWER_COMMAND, ANSWER_NONE, ANSWER_REF
                           default_profile)
 from codec.limits cimport COMMAND_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
-from codec.tocsin cimport tocsin_tag
+from codec.tocsin cimport key_id_of, tocsin_tag
 from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT,
                           FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT, PROTOCOL_DC09, PROTOCOL_GBT26875,
                           PROTOCOL_TOCSIN, STATE_RAISED)
@@ -25,7 +25,7 @@ from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_
                                      SHED_ENROLMENT, SHED_SIGNAL)
 from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered, is_watched
 from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
-from engine.listen.members cimport Members, carries_alarm, key_id_of, members_find, members_part, members_take_lives
+from engine.listen.members cimport Members, carries_alarm, members_find, members_part, members_take_lives
 from engine.listen.refused import REFUSAL_TEXT
 from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add

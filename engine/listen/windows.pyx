@@ -9,18 +9,12 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcpy
 
 from codec.batch cimport Batch
-from codec.tocsin cimport TOCSIN_COUNTER_AT, TOCSIN_FRAME_BYTES_MIN, TOCSIN_KEY_ID_AT, TOCSIN_TAG_BYTES
+from codec.tocsin cimport (TOCSIN_COUNTER_AT, TOCSIN_FRAME_BYTES_MIN, TOCSIN_KEY_ID_AT, TOCSIN_TAG_BYTES,
+                           number_at)
 from codec.words cimport PROTOCOL_TOCSIN, ROW_SIGNAL
 from engine.memory cimport memory_release, memory_reserve
 
 WINDOWS_VERSION = 1
-
-
-cdef inline uint32_t number_at(const uint8_t* bytes, uint32_t size) noexcept nogil:
-    cdef uint32_t value = 0, i
-    for i in range(size):
-        value = value << 8 | bytes[i]
-    return value
 
 
 cdef class Windows:
