@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 from engine.store.copy import entry_bytes
@@ -25,7 +24,12 @@ class Intake:
         self._room = asyncio.Event()
         self._room.set()
         self._reader = asyncio.create_task(self._read(entries), name="store-intake")
-        self._reader.add_done_callback(lambda _: self._filled.set())
+        self._reader.add_done_callback(self._note_end)
+
+    def _note_end(self, reader: asyncio.Task[None]) -> None:
+        self._filled.set()
+        if not reader.cancelled():
+            reader.exception()           # it is raised by take(), or nobody asks any more
 
     async def _read(self, entries: AsyncIterator[Entry]) -> None:
         async for entry in entries:
@@ -55,5 +59,4 @@ class Intake:
     async def close(self) -> None:
         """Stop reading; what is held is forgotten."""
         self._reader.cancel()
-        with contextlib.suppress(BaseException):
-            await self._reader
+        await asyncio.wait([self._reader])   # raises when our caller is cancelled, never what the reader did
