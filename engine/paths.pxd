@@ -98,7 +98,7 @@ cdef class PathTable:
     cdef void link(self, uint32_t number) noexcept nogil
     cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
-    cdef void settle(self, uint32_t number, uint8_t state, int64_t received_ms) noexcept nogil
+    cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil
     cdef void note_return(self, uint32_t number) noexcept nogil
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
 

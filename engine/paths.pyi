@@ -43,10 +43,10 @@ class PathTable:
         Keys  clock_offset_s (its clock minus ours, or None), seen (texts of SEEN_TEXT),
               refused_count, refused_status (number of the last reason, 0 = none), refused_ms (wall clock, or None)
         """
-    def apply(self, batch: Batch, replayed: bool = True) -> None:
+    def apply(self, batch: Batch, listening_ms: int | None = None) -> None:
         """Bring the table to what a journalled batch says; doing it again changes nothing.
 
-        replayed  False: a running supervisor has moved the states of its line faults already
+        listening_ms  now, where a running supervisor has moved the states of its line faults already; None: replayed
         """
     def retract(self, batch: Batch) -> None:
         """Take back what the rows of a batch that could not be journalled had changed in advance."""

@@ -303,10 +303,12 @@ cdef class PathTable:
                 "refused_count": learned.refused_count, "refused_status": learned.refused_status,
                 "refused_ms": learned.refused_ms or None}
 
-    def apply(self, Batch batch not None, bint replayed=True):
+    def apply(self, Batch batch not None, listening_ms=None):
         """Bring the table to what a journalled batch says; doing it again changes nothing."""
         cdef Columns* c = &batch.columns
         cdef uint32_t row, number
+        cdef bint replayed = listening_ms is None
+        cdef int64_t now_ms = 0 if replayed else listening_ms
         for row in range(c.count):
             number = c.path[row]
             if c.kind[row] == ROW_ENROLMENT:
@@ -317,16 +319,19 @@ cdef class PathTable:
                 if replayed:
                     self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
                 else:
-                    self.settle(number, c.state[row], c.received_ns[row] // 1000000)
+                    self.settle(number, c.state[row], now_ms)
             elif tells_unreadable_token(c, row) and number < self.count:
                 learned_add(&self.learned[number], SEEN_UNREADABLE_TOKEN)
 
-    cdef void settle(self, uint32_t number, uint8_t state, int64_t received_ms) noexcept nogil:
-        """Let a line fault that was on its way arrive. Who spoke meanwhile has returned."""
+    cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil:
+        """Let a line fault that was on its way arrive. Who spoke meanwhile, and is within its time, has returned.
+
+        Listening time alone can tell: the wall clock may have been set back since the transmitter was last seen.
+        """
         cdef Path* path = &self.path[number]
         if state == STATE_RAISED and path.state == PATH_RAISING:
             self.set_state(number, PATH_FAULT)
-            if path.seen_ms > received_ms:
+            if path.heard_ms + path.supervision_ms > now_ms:
                 self.note_return(number)
         elif state == STATE_CLEARED and path.state == PATH_CLEARING:
             self.set_state(number, PATH_UP)

@@ -15,7 +15,7 @@ SECOND = 1000 * MS
 
 
 class World:
-    def __init__(self, paths, *, supervision_s=90, start_ms=0, saved=None):
+    def __init__(self, paths, *, supervision_s=90, start_ms=0, saved=None, seen_ns=0):
         self.clock = FakeClock()
         self.listening = ListeningClock(start_ms, self.clock.monotonic_ns())
         self.paths = PathTable(100_000, bytes(16))
@@ -25,7 +25,7 @@ class World:
         for start in range(0, paths, 500):
             enrolments = Batch(1024, 1 << 20)
             for number in range(start, min(start + 500, paths)):
-                enrolments.add(kind=RowKind.ROW_ENROLMENT, path=number,
+                enrolments.add(kind=RowKind.ROW_ENROLMENT, path=number, received_ns=seen_ns,
                                native=f"dc09:{number:04X}/default/L0 supervision={supervision_s * 1000}")
             self.paths.apply(enrolments)
         self.supervisor = Supervisor(self.paths, Wheel(100_000, start_ms), self.listening, self.clock, self.intake)
@@ -43,7 +43,7 @@ class World:
         for index in range(len(self.intake)):
             row = self.intake.batch.row(index)
             self.rows.append((row["path"], row["state"], self.listening.listening_ms, row))
-        self.paths.apply(self.intake.batch, replayed=False)
+        self.paths.apply(self.intake.batch, self.listening.listening_ms)
         self.intake.release(self.intake.take())
 
 
@@ -85,6 +85,13 @@ def test_a_clock_that_jumps_raises_nothing():
     world.clock.jump(2 * 86400 * SECOND)
     world.run(10)
     assert world.rows == []
+
+
+def test_who_was_last_seen_before_the_wall_clock_was_set_back_is_raised_once():
+    tomorrow_ns = FakeClock().wall_ns() + 86400 * SECOND
+    world = World(5, seen_ns=tomorrow_ns).run(300)
+    assert sorted((path, state) for path, state, *_ in world.rows) == [(path, 1) for path in range(5)]
+    assert world.paths.states_in()["fault"] == 5
 
 
 @pytest.mark.parametrize(("heard_before_s", "grace_s", "due_s"),
