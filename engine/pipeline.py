@@ -367,7 +367,7 @@ class Pipeline:
         return self.filter.position or self.journal.first - 1
 
     def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
-        self.paths.apply(batch, replayed)
+        self.paths.apply(batch, None if replayed else self.listening.listening_ms)
         outcome = self.filter.apply(span.first, batch)
         if not self.outcomes_trouble:
             try:
@@ -378,7 +378,7 @@ class Pipeline:
                           extra={"why": str(error)})
                 self.outcomes_trouble = str(error)
         if not replayed:
-            self.forward.show(Outcome.view(outcome).blocks())
+            self.forward.show(Outcome.view(outcome).blocks(numbered=False))  # they come again when they are kept
 
     def keep_outcome(self, span: Span, outcome: bytes, judging: Filter) -> None:
         self.outcomes.append_now(outcome, span.rows, judging.next_event - 1, first=span.first)

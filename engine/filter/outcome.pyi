@@ -16,8 +16,11 @@ class Outcome:
     @staticmethod
     def view(encoded: bytes) -> Outcome:
         """Return a read-only outcome over `encoded`, which it keeps alive. Raises ValueError."""
-    def blocks(self) -> bytes:
-        """Return the Server-Sent Events blocks of all events, one after the other."""
+    def blocks(self, *, numbered: bool = True) -> bytes:
+        """Return the Server-Sent Events blocks of all events, one after the other.
+
+        numbered  False: without their `id:` lines, so that no subscriber resumes behind them
+        """
     def verdict(self, row: int) -> dict[str, object]:
         """Return verdict, reason, rule and rule_version of one row. Raises IndexError."""
     def event(self, index: int) -> dict[str, object]:

@@ -6,6 +6,10 @@ from libc.string cimport memcpy, memset
 from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEXT
 
 
+cdef enum:
+    DATA_BYTES = 6                   # `data: ` before an event's JSON
+
+
 cdef inline size_t padded(size_t size) noexcept nogil:
     return (size + 7) & ~<size_t>7
 
@@ -137,12 +141,15 @@ cdef class Outcome:
         outcome.encoded = encoded
         return outcome
 
-    def blocks(self):
+    def blocks(self, *, bint numbered=True):
         cdef uint32_t i
         cdef Text block
         parts = []
         for i in range(self.events_count):
             block = self.events.block[i]
+            if not numbered:             # from `data: ` on
+                block.size -= self.events.json[i].at - DATA_BYTES - block.at
+                block.at = self.events.json[i].at - DATA_BYTES
             parts.append(<bytes>self.arena[block.at:block.at + block.size])
         return b"".join(parts)
 

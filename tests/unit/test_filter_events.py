@@ -157,3 +157,14 @@ def test_an_id_without_number_depends_on_every_part_of_the_row() -> None:
     ids = [json.loads(event_of({**base, **other}, show=True)["json"])["id"] for other in [{}, *others]]
     assert len(set(ids)) == len(ids)
     assert json.loads(event_of(base, show=True, hash_key=b"another key 1234")["json"])["id"] == ids[0]
+
+
+def test_shown_blocks_are_the_kept_ones_without_their_ids() -> None:
+    batch = Batch(4, 65536)
+    for account in ("0123", "0124", "0125"):
+        assert batch.add(protocol=1, account=account, signal_class=1, state=1)
+    outcome = Outcome.view(filter_of().apply(500, batch))
+    kept, shown = outcome.blocks(), outcome.blocks(numbered=False)
+    assert kept.startswith(b"id: 501\ndata: ")
+    assert shown == b"".join(line + b"\n" for line in kept.split(b"\n")[:-1] if not line.startswith(b"id: "))
+    assert shown.count(b"data: ") == 3
