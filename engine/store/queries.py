@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
+from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
 from engine.store.settings import StoreSettings
 
 ROWS_MAX = 10_000                      # of one answer
@@ -112,8 +113,8 @@ class Queries:
                 async with self._pool.acquire() as connection:
                     rows: list[dict[str, Any]] = await work(connection)
                     return rows
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
-                asyncpg.InternalClientError) as error:
+        except DATABASE_ERRORS as error:
+            raise_if_cancelled()
             raise DatabaseAway(f"{type(error).__name__}: {error}") from error
 
     async def _open(self) -> Any:

@@ -9,16 +9,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
-
 from engine.clock import Clock
 from engine.store.copy import HEARTBEAT_COLUMNS, PATH_COLUMNS, ROLLUP_COLUMNS
+from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
 from engine.store.partitions import DAY_NS, Partitions
 from engine.store.settings import StoreSettings
 from engine.store.transaction import Slices
 
 LOG = logging.getLogger("engine.store")
-DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staging_{table} (LIKE tocsin.{table}) ON COMMIT DELETE ROWS"""
@@ -39,8 +37,10 @@ ON CONFLICT (quarter, path) DO UPDATE SET frames = r.frames + excluded.frames,
 class SideWriter:
     """One connection, one writer at a time; errors are counted in `failures_total` and never raised."""
 
-    def __init__(self, url: Callable[[], str], clock: Clock, settings: StoreSettings, up: Callable[[], bool]) -> None:
+    def __init__(self, url: Callable[[], str], clock: Clock, settings: StoreSettings, up: Callable[[], bool],
+                 connect: Callable[..., Any]) -> None:
         self.url = url
+        self.connect = connect
         self.clock = clock
         self.settings = settings
         self.up = up
@@ -59,11 +59,12 @@ class SideWriter:
             try:
                 if self._connection is None or self._connection.is_closed():
                     self._partitions.forget()
-                    self._connection = await asyncpg.connect(
+                    self._connection = await self.connect(
                         self.url(), timeout=self.settings.connect_s_max, command_timeout=self.settings.write_s_max,
                         server_settings={"application_name": "tocsin side", "timezone": "UTC"})
                 return await work(self._connection)
             except DATABASE_ERRORS as error:
+                raise_if_cancelled()
                 self.failures_total += 1
                 text = f"{type(error).__name__}: {error}"
                 if text != self.last_error:

@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 
 from engine.clock import Clock
+from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
 from engine.store.intake import Intake
 from engine.store.migrate import SchemaError, migrate
 from engine.store.partitions import Partitions, drop_days
@@ -24,9 +25,7 @@ from engine.store.source import Ahead, Source, Trimmed
 from engine.store.transaction import CONSUMER, MOVE_POSITION, PositionMoved, Transaction, moment
 
 LOG = logging.getLogger("engine.store")
-# Everything that a database, or the way to it, may do to us. asyncpg reports a lost connection as any of them.
-DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-                   SchemaError, PositionMoved)
+SESSION_ERRORS = (*DATABASE_ERRORS, SchemaError, PositionMoved)
 
 READ_POSITION = "SELECT number FROM tocsin.position WHERE journal = $1 AND partition = $2 AND consumer = $3"
 OTHER_JOURNALS = """
@@ -64,17 +63,20 @@ class Store:
     source    entries by position
     database  URL, or a function that returns it, asked at each connection
     on_ahead  called with the position, when that lies beyond the journal
+    connect   opens a connection, as asyncpg.connect does
     """
 
     def __init__(self, source: Source, database: str | Callable[[], str], clock: Clock,
-                 settings: StoreSettings | None = None, on_ahead: Callable[[int], None] = nothing) -> None:
+                 settings: StoreSettings | None = None, on_ahead: Callable[[int], None] = nothing,
+                 connect: Callable[..., Any] = asyncpg.connect) -> None:
         self.source = source
         self.clock = clock
         self.settings = settings or StoreSettings()
         self.on_ahead = on_ahead
         self.counters = StoreCounters()
         self.url: Callable[[], str] = database if callable(database) else lambda: database
-        self.side = SideWriter(self.url, clock, self.settings, lambda: self.counters.up)
+        self.connect = connect
+        self.side = SideWriter(self.url, clock, self.settings, lambda: self.counters.up, connect)
         self._key = (source.journal, source.partition, CONSUMER)
         self._partitions = Partitions("signal_row", self.settings.lock_s_max)
         self._transaction = Transaction(source.journal, source.partition, clock, self._partitions,
@@ -91,7 +93,8 @@ class Store:
                 try:
                     await self._session()
                     return
-                except DATABASE_ERRORS as error:
+                except SESSION_ERRORS as error:
+                    raise_if_cancelled()
                     self._note(error)
                 if self.counters.transactions_total > stored_before:
                     pause_s = self.settings.backoff_s_min
@@ -136,8 +139,8 @@ class Store:
         self.counters.reconnects_total += 1
 
     async def _session(self) -> None:
-        """Live on one connection until the source has ended. Raises DATABASE_ERRORS when the connection fails."""
-        connection = await asyncpg.connect(
+        """Live on one connection until the source has ended. Raises SESSION_ERRORS when the connection fails."""
+        connection = await self.connect(
             self.url(), timeout=self.settings.connect_s_max, command_timeout=self.settings.write_s_max,
             server_settings={"application_name": "tocsin store", "timezone": "UTC"})
         try:
