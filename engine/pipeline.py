@@ -20,7 +20,6 @@ that is the group commit. STORE and FORWARD read the logs at their own pace; not
 import asyncio
 import contextlib
 import logging
-import secrets
 import signal
 import sys
 import traceback
@@ -45,10 +44,8 @@ from engine.histogram import Histogram
 from engine.housekeeping import SNAPSHOT, URGENCY_OF_ROOM, House
 from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, JournalSettings, Lease, Span
-from engine.journal.real_disk import RealDisk
 from engine.journal.segments import LogStart, SegmentLog
 from engine.journal.space import Room, SpaceSettings
-from engine.listen.binding import open_sockets
 from engine.listen.enrolment import Enrolment
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
@@ -70,7 +67,9 @@ from engine.store.settings import StoreSettings
 from engine.store.writer import Store
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
+from engine.supervise.touch_file import TouchFile
 from engine.supervise.wheel import Wheel
+from engine.surroundings import Surroundings
 from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
@@ -85,9 +84,10 @@ class Unusable(JournalError):
 class Pipeline:
     """One engine: `open` recovers and binds, `run` serves until `stop`, `close` leaves everything in order."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, surroundings: Surroundings | None = None) -> None:
         self.config = config
         self.clock = clock
+        self.surroundings = surroundings or Surroundings()
         self.data = Path(config.data)
         self.stopping = asyncio.Event()
         self.rows_waiting = asyncio.Event()
@@ -95,7 +95,7 @@ class Pipeline:
         self.journal_idle.set()
         self.journal_trouble = ""           # why the last append failed; empty while all is well
         self.outcomes_trouble = ""          # why the outcome log ends before the journal; empty while it does not
-        self.hash_key = secrets.token_bytes(16)
+        self.hash_key = self.surroundings.entropy(16)
         self.house = House(self)
         self.commanding = Commanding(self)
         self.failure: Exception | None = None  # of a callback that no stage awaits
@@ -118,8 +118,9 @@ class Pipeline:
             self.postgres = EmbeddedPostgres(self.data / "postgresql", self.clock)
         database = asyncio.ensure_future(self.postgres.start() if self.postgres else asyncio.sleep(0))
         try:
-            self.disk = RealDisk(self.data / "journal")
-            self.journal = await Journal.open(self.disk, self.clock, self.journal_settings())
+            self.disk = self.surroundings.open_disk(self.data / "journal")
+            self.journal = await Journal.open(self.disk, self.clock, self.journal_settings(),
+                                              name=self.surroundings.entropy(16))
             self.journal.on_flush.append(self.note_flush)
             await self.recover()
             self.build_readers()
@@ -154,6 +155,7 @@ class Pipeline:
                 self.windows.load(sections["windows"])
         except ValueError as error:
             raise Unusable(f"the snapshot cannot be used: {error}") from None
+        known_paths = len(self.paths)
         if not snapshot and journal.trimmed:
             raise Unusable("the journal was trimmed and no snapshot of what went before can be read; bring one back, "
                            "or put the journal directory aside to begin anew")
@@ -165,11 +167,12 @@ class Pipeline:
             self.admit.apply(batch)
             self.windows.apply(batch)
             self.judge_batch(span, batch, replayed=True)
-        self.listening = ListeningClock(int.from_bytes(sections.get("listening", b""), "little"),
-                                        self.clock.monotonic_ns())
+        self.touch_file = TouchFile(self.disk, journal.name, self.paths)
+        listening_ms = await self.touch_file.resume(int.from_bytes(sections.get("listening", b""), "little"),
+                                                    config.supervision.grace_ns // MS, known_paths)
+        self.listening = ListeningClock(listening_ms, self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
                                      self.clock, self.admit)
-        self.supervisor.resume(config.supervision.grace_ns // MS)
         log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open,
                                      "number": journal.durable().number, "snapshot": at})
 
@@ -180,7 +183,7 @@ class Pipeline:
         store = config.store
         self.store = Store(StoredRows(self.journal, self.outcomes), url, self.clock, StoreSettings(
             store.batch_rows, store.batch_bytes, backoff_s_max=store.retry_max_ns / SECOND_NS),
-            on_ahead=self.journal.skip_past)
+            on_ahead=self.journal.skip_past, connect=self.surroundings.connect)
         self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if store.heartbeats == "all" else 0)
         self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, store)
         self.queries = Queries(url)
@@ -209,8 +212,8 @@ class Pipeline:
         enrolment.watch()
         for number, listener in zip(numbers, config.listeners, strict=True):
             protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
-            udp_socket, tcp_socket = open_sockets(listener.listen.host, listener.listen.port,
-                                                  limits.receive_buffer_bytes)
+            udp_socket, tcp_socket = self.surroundings.open_sockets(
+                listener.listen.host, listener.listen.port, limits.receive_buffer_bytes)
             udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
                               self.to_reply["heartbeat"], self.to_reply["signal"], protocol)
             tcp = TcpListener(
@@ -244,7 +247,7 @@ class Pipeline:
         """Return the memory of encrypted frames, for as many transmitters as have keys, each every few seconds."""
         keyed = [one for one in self.config.transmitters if one.key]
         span_ns = max((one.window_past_ns + one.window_future_ns for one in keyed), default=60 * SECOND_NS)
-        return Replays(REPLAYS_EACH * len(keyed), span_ns, secrets.token_bytes(16))
+        return Replays(REPLAYS_EACH * len(keyed), span_ns, self.surroundings.entropy(16))
 
     def listeners(self) -> Iterator[UdpListener | TcpListener]:
         """Yield everything that holds replies."""
@@ -256,7 +259,8 @@ class Pipeline:
     async def run(self) -> None:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
-            self.journal_rows, self.judge, self.store.run, self.supervise, self.keeper.run, self.house.run]
+            self.journal_rows, self.judge, self.store.run, self.supervise, self.keep_touches, self.keeper.run,
+            self.house.run]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
         tasks.append(asyncio.create_task(self.wait_for_stop(), name="stop"))
@@ -266,7 +270,8 @@ class Pipeline:
                 task.result()
             if self.failure:
                 raise self.failure
-            tasks[stages.index(self.supervise)].cancel()  # nobody is heard from here on
+            for stage in (self.supervise, self.keep_touches):  # nobody is heard from here on
+                tasks[stages.index(stage)].cancel()
             await self.drain()
         finally:
             for task in tasks:
@@ -398,6 +403,9 @@ class Pipeline:
             self.on_rows()
             await asyncio.sleep(0 if more else tick_s)
 
+    async def keep_touches(self) -> None:
+        await self.touch_file.run(self.listening)
+
     # -- from serving to nothing
 
     async def drain(self) -> None:
@@ -419,6 +427,7 @@ class Pipeline:
         with contextlib.suppress(JournalError):
             await self.house.commit_stored()
             await self.house.take_snapshot()
+            await self.touch_file.write(self.listening, exact=True)
 
     async def catch_up(self) -> None:
         """Let FILTER, FORWARD and STORE come to the journal's end."""
@@ -439,7 +448,7 @@ class Pipeline:
             udp.socket.close()
         for server in self.servers:
             server.close()
-        for part in ("operate", "queries", "outcomes", "journal", "disk"):
+        for part in ("operate", "queries", "outcomes", "journal", "touch_file", "disk"):
             if hasattr(self, part):
                 await getattr(self, part).close()
         if self.postgres:

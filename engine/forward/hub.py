@@ -73,7 +73,7 @@ class Forward:
         self._source = source
         self._clock = clock
         self._limits = limits
-        self._subscribers: set[Subscriber] = set()
+        self._subscribers: dict[Subscriber, None] = {}     # in the order in which they came
         self._watch: asyncio.TimerHandle | None = None
         self._closing = False
 
@@ -97,7 +97,7 @@ class Forward:
             raise TooManySubscribers
         subscriber = Subscriber(request, self._clock.monotonic_ns())
         subscriber.task = asyncio.current_task()
-        self._subscribers.add(subscriber)
+        self._subscribers[subscriber] = None
         self.accepted += 1
         self._arm()
         try:
@@ -116,7 +116,7 @@ class Forward:
             subscriber.reason = "error"
             raise
         finally:
-            self._subscribers.discard(subscriber)
+            del self._subscribers[subscriber]
             reason = subscriber.reason or "left"
             self.closed[reason] = self.closed.get(reason, 0) + 1
             logger.debug("subscriber gone: %s", reason)

@@ -22,6 +22,9 @@ class File(Protocol):
     def write_now(self, offset: int, data: bytes) -> None:
         """Write all of `data` at once, not durably."""
 
+    async def write_beside(self, chunks: Iterable[Bytes]) -> None:
+        """Write `chunks`, drawn as by `replace`, from the file's beginning; beside the journal, not durably."""
+
     async def sync(self) -> None:
         """Make everything that was written durable; goes beside the journal's writes, not between them."""
 

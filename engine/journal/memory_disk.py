@@ -19,12 +19,15 @@ class Content:
     named: bool = True  # False: a power cut takes the whole file
 
     def flush(self) -> None:
-        """Make what is seen durable."""
+        """Make what was written since the last flush durable."""
+        self.durable.extend(bytes(max(0, len(self.seen) - len(self.durable))))
         for offset, data in self.pending:
             self.durable[offset:offset + len(data)] = data
         self.pending.clear()
-        if len(self.durable) != len(self.seen):
-            self.durable = bytearray(self.seen)
+
+    def spoil(self) -> None:
+        """A flush has failed: what was written is still seen, and no later flush will ever write it."""
+        self.pending.clear()
 
 
 class MemoryFile:
@@ -40,16 +43,21 @@ class MemoryFile:
         await self._disk.enter("write", self.name)
         self._put(offset, data)
         if sync:
-            self._disk.fault("sync", self.name)
-            self._content.flush()
+            await self._flush()
 
     def write_now(self, offset: int, data: bytes) -> None:
         self._disk.fault("write", self.name)
         self._put(offset, data)
 
+    async def write_beside(self, chunks: Iterable[Bytes]) -> None:
+        await self._disk.enter("write", self.name)
+        offset = 0
+        for chunk in chunks:
+            self._put(offset, bytes(chunk))
+            offset += len(chunk)
+
     async def sync(self) -> None:
-        await self._disk.enter("sync", self.name)
-        self._content.flush()
+        await self._flush()
 
     async def allocate(self, size: int) -> None:
         await self._disk.enter("allocate", self.name)
@@ -59,12 +67,20 @@ class MemoryFile:
 
     async def cut(self, offset: int, size: int) -> None:
         await self._disk.enter("cut", self.name)
-        self._content.seen[offset:] = bytes(size - offset)
-        self._content.pending.clear()
-        self._content.durable = bytearray(self._content.seen)
+        self._content.flush()
+        for state in (self._content.seen, self._content.durable):
+            state[offset:] = bytes(size - offset)
 
     def close(self) -> None:
         self._closed = True
+
+    async def _flush(self) -> None:
+        try:
+            await self._disk.enter("sync", self.name)
+        except BaseException:
+            self._content.spoil()
+            raise
+        self._content.flush()
 
     def _put(self, offset: int, data: bytes) -> None:
         assert not self._closed

@@ -73,6 +73,15 @@ class RealFile:
         with told(f"writing {self.name}"):
             write_all(self._descriptor, offset, data)
 
+    async def write_beside(self, chunks: Iterable[Bytes]) -> None:
+        def call() -> None:
+            offset = 0
+            for chunk in chunks:
+                write_all(self._descriptor, offset, chunk)
+                offset += len(chunk)
+
+        await self._do("writing", call)
+
     async def sync(self) -> None:
         await self._do("flushing", lambda: os.fdatasync(self._descriptor))
 

@@ -13,8 +13,6 @@ class Supervisor:
 
     def __init__(self, paths: PathTable, wheel: Wheel, listening: ListeningClock, clock: Clock,
                  intake: Intake) -> None: ...
-    def resume(self, grace_ms: int) -> None:
-        """After a restart: give every path the rest of its time, at least `grace_ms`, at most its whole time."""
     def turn(self) -> bool:
         """Look at the paths whose time may have come. Returns True when there is more to do at once."""
     def clear_returned(self) -> None:

@@ -21,19 +21,6 @@ cdef class Supervisor:
         self.clock = clock
         self.intake = intake
 
-    def resume(self, int64_t grace_ms):
-        """After a restart: give every path at least `grace_ms`, or its whole time where that is less."""
-        cdef uint32_t number
-        cdef Path* path
-        cdef int64_t floor_ms
-        for number in range(self.paths.count):
-            path = &self.paths.path[number]
-            floor_ms = self.listening.now_ms + min(grace_ms, <int64_t>path.supervision_ms) - path.supervision_ms
-            if path.heard_ms < floor_ms:
-                path.heard_ms = floor_ms
-            if path.heard_ms > self.listening.now_ms:
-                path.heard_ms = self.listening.now_ms
-
     def turn(self):
         """Look at the paths whose time may have come. Returns True when there is more to do at once."""
         cdef int64_t credited_ms = self.listening.credited_ms

@@ -1,13 +1,18 @@
 """Line faults on a fake clock: raised once and in time, cleared by the next frame, never by a restart or a stall."""
+import asyncio
+
 import pytest
 
 from codec.batch import Batch
 from codec.words import RowKind
 from engine.clock import FakeClock
 from engine.intake import Intake
+from engine.journal.memory_disk import MemoryDisk
 from engine.paths import PathTable
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
+from engine.supervise.touch_file import TouchFile
+from engine.supervise.touches import Touches
 from engine.supervise.wheel import Wheel
 
 MS = 1_000_000
@@ -103,22 +108,27 @@ def test_after_a_restart_a_path_has_the_rest_of_its_time_and_at_least_the_grace(
     again.listening = ListeningClock(world.listening.listening_ms, again.clock.monotonic_ns())
     again.supervisor = Supervisor(again.paths, Wheel(100_000, world.listening.listening_ms), again.listening,
                                   again.clock, again.intake)
-    again.supervisor.resume(grace_s * 1000)
+    Touches(again.paths).resume(world.listening.listening_ms, grace_s * 1000, 1, exact=True, life_ms=0)
     again.run(due_s - 1)
     assert again.rows == []
     again.run(2)
     assert len(again.rows) == 1
 
 
-def test_restarts_every_minute_do_not_hide_a_dead_transmitter():
-    saved, start_ms, rows = b"".join(World(1).paths.save()), 0, []
+@pytest.mark.parametrize("orderly", [True, False])
+def test_restarts_every_minute_do_not_hide_a_dead_transmitter(orderly):
+    disk, rows = MemoryDisk(), []
+    saved, start_ms = b"".join(World(1, supervision_s=300).paths.save()), 0
     for _ in range(20):
         world = World(0, start_ms=start_ms, saved=saved)
-        world.supervisor.resume(20_000)
+        file = TouchFile(disk, bytes(16), world.paths)
+        assert asyncio.run(file.resume(start_ms, 90_000, 1)) == start_ms
         world.run(60)
-        rows += world.rows
+        rows += [at_ms for *_, at_ms, _ in world.rows]
+        asyncio.run(file.write(world.listening, exact=orderly))
         saved, start_ms = b"".join(world.paths.save()), world.listening.listening_ms
     assert len(rows) == 1
+    assert 300_000 <= rows[0] <= 390_000 + 1000
 
 
 def test_line_faults_stay_out_while_the_journal_keeps_its_space_for_fire():

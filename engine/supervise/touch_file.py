@@ -1,0 +1,144 @@
+"""The file of touches: written every second in turn into two places, so that one of them is always whole.
+
+Little endian. Header, 64 bytes: magic "TOCTOUCH", u32 version, u32 paths, name of the journal (16), i64 listening time
+now and at the life's start (ms), u64 number of the writing, u32 1 = exact, u32 zero; then u32 an age for each path
+(see touches.pyx) and u32 crc32 of all before. After a kill the newest one is there, at most some second old; after a
+power cut one that was flushed, or none, and then the snapshot must do.
+"""
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.journal.disk import Disk, File
+from engine.journal.errors import JournalError
+from engine.paths import PathTable
+from engine.supervise.listening import ListeningClock
+from engine.supervise.touches import Touches
+
+log = logging.getLogger("engine.supervise")
+MAGIC, VERSION = b"TOCTOUCH", 1
+HEADER = struct.Struct("<8sII16sqqQII")
+CHECKSUM = struct.Struct("<I")
+FILES = ("touches-0.touches", "touches-1.touches")
+EVERY_S = 1.0
+FLUSHED_EVERY = 5                # a power cut takes at most so many writings
+assert HEADER.size == 64
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was found: times in ms of listening time; `exact` after a stop in order."""
+
+    listening_ms: int
+    began_ms: int
+    order: int
+    exact: bool
+    ages: bytes
+
+
+def decode(data: bytes, journal: bytes) -> Saved | None:
+    """Return what a file holds, or None when it is not whole or belongs to another journal."""
+    if len(data) < HEADER.size:
+        return None
+    magic, version, paths, name, listening_ms, began_ms, order, exact, _ = HEADER.unpack_from(data)
+    end = HEADER.size + 4 * paths
+    if (magic, version, name) != (MAGIC, VERSION, journal) or len(data) < end + CHECKSUM.size:
+        return None
+    if CHECKSUM.unpack_from(data, end)[0] != zlib.crc32(data[:end]):
+        return None
+    return Saved(listening_ms, began_ms, order, bool(exact), data[HEADER.size:end])
+
+
+def with_checksum(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts, and at the end their checksum."""
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+        yield part
+    yield CHECKSUM.pack(checksum)
+
+
+class TouchFile:
+    """Reads them at a start, gives every path its time, and writes them from then on."""
+
+    def __init__(self, disk: Disk, journal: bytes, paths: PathTable) -> None:
+        self._disk = disk
+        self._journal = journal
+        self._paths = paths
+        self._touches = Touches(paths)
+        self._order = 0
+        self._began_ms = 0
+        self._files: dict[str, File] = {}
+        self._trouble = ""
+
+    async def resume(self, listening_ms: int, grace_ms: int, known: int) -> int:
+        """Give every path its time, and return listening time now.
+
+        listening_ms  as the snapshot has it, on which the touches are laid
+        known         how many paths the snapshot has
+        """
+        saved = await self._load()
+        life_ms, exact = 0, False
+        if saved is not None:
+            self._order = saved.order
+            if saved.listening_ms >= listening_ms:
+                listening_ms, exact = saved.listening_ms, saved.exact
+                life_ms = saved.listening_ms - saved.began_ms
+                self._touches.load(saved.ages, listening_ms)
+                known = max(known, len(saved.ages) // 4)
+        self._began_ms = listening_ms
+        self._touches.resume(listening_ms, grace_ms, known, exact=exact, life_ms=life_ms)
+        return listening_ms
+
+    async def _load(self) -> Saved | None:
+        """Return the newest that is whole."""
+        found = []
+        for name in FILES:
+            try:
+                found.append(decode(await self._disk.read(name, 0, self._disk.size(name)), self._journal))
+            except FileNotFoundError:
+                continue
+            except JournalError as error:
+                log.warning("%s cannot be read: %s", name, error)
+        return max((one for one in found if one is not None), key=lambda one: one.order, default=None)
+
+    async def run(self, listening: ListeningClock) -> None:
+        """Write every second, until cancelled. A disk that refuses is told once, and tried again."""
+        while True:
+            try:
+                await self.write(listening, flush=self._order % FLUSHED_EVERY == 0)
+                self._trouble = ""
+            except JournalError as error:
+                if not self._trouble:
+                    log.warning("who was heard cannot be written, so a kill would make the next start less sure: %s",
+                                error)
+                self._trouble = str(error)
+            await asyncio.sleep(EVERY_S)
+
+    async def write(self, listening: ListeningClock, *, exact: bool = False, flush: bool = True) -> None:
+        """Write once. `exact`: nobody is heard any more. Raises Full, Unavailable."""
+        self._order += 1
+        name = FILES[self._order % len(FILES)]
+        if name not in self._files:
+            self._files[name] = self._disk.open(name) if name in self._disk.list() else \
+                await self._disk.create(name, 0)
+        paths, now_ms = len(self._paths), listening.listening_ms
+        header = HEADER.pack(MAGIC, VERSION, paths, self._journal, now_ms, self._began_ms, self._order, exact, 0)
+        await self._files[name].write_beside(with_checksum(self._parts(header, paths, now_ms)))
+        if flush:
+            await self._files[name].sync()
+
+    def _parts(self, header: bytes, paths: int, now_ms: int) -> Iterator[bytes]:
+        yield header
+        yield from self._touches.ages(paths, now_ms)
+
+    async def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
