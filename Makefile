@@ -4,6 +4,7 @@
 # make lint     ruff and mypy            make bench   the benchmarks
 # make fuzz     N=1000000 inputs through both codecs, other ones each time; SEED=number repeats a run
 # make fuzz-guided SECONDS=60 for each format, or FORMAT=dc09: libFuzzer looks for what the others do not reach
+# make simulate N=1000 worlds in which everything fails, other ones each time; SEED=number alone shows one of them
 # make sanitize the codec's, admit's and listen's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make clean    remove what the build made; .venv stays
 # BUILD=release|debug|trace|sanitize and ANNOTATE=1 (see setup.py) rebuild everything that they change
@@ -20,7 +21,7 @@ SOURCES := $(shell find codec engine loadgen benchmarks \( -name '*.pyx' -o -nam
 SET := $(firstword $(shell echo $(SOURCES) | cksum))
 COMPILED := build/compiled-$(BUILD)-$(ANNOTATE)-$(SET)
 
-.PHONY: build run test lint bench fuzz fuzz-guided sanitize clean
+.PHONY: build run test lint bench simulate fuzz fuzz-guided sanitize clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/with-tocsin $(COMPILED)
@@ -52,6 +53,13 @@ SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 fuzz: $(VENV)/with-tests $(COMPILED)
 	@seed=$(SEED); echo "$(N) inputs from seed $$seed"; \
 	N=$(N) SEED=$$seed $(IN)/python -m pytest --no-header -q --tb=short tests/fuzz/test_twins.py
+
+simulate: $(VENV)/with-tests $(COMPILED)
+ifeq ($(origin SEED)$(origin N),command linefile)
+	@$(IN)/python -m tests.simulation $(SEED)
+else
+	@$(IN)/python -m tests.simulation $(SEED) $(if $(filter file,$(origin N)),1000,$(N))
+endif
 
 # A copy, so that the release build of this checkout stays as it is. Its sources are replaced each time, what was
 # compiled from unchanged ones is not compiled again. Not run: the peers, whose libraries no sanitizer can load.

@@ -1,0 +1,208 @@
+"""What must hold, whatever happens: known from what the transmitters did, compared with what came out."""
+from __future__ import annotations
+
+import traceback
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from engine.journal.errors import JournalError
+from tests.simulation.transmitters import MARKER
+
+if TYPE_CHECKING:
+    from codec.batch import Batch
+    from engine.pipeline import Pipeline
+    from tests.simulation.world import Life, World
+
+SECOND_NS = 1_000_000_000
+RAISED, CLEARED = 1, 2
+SLACK_S = 1.5                    # a tick, an append, and what a transmitter's frame takes from the door to the table
+TAIL_BYTES_MAX = 16 << 20
+ALARM_CLASSES = ("fire", "gas", "prealarm")
+
+
+class Truth:
+    """wrong  what was found, empty while all is well"""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.wrong: list[str] = []
+        self.done = False
+        self.raised: Counter[str] = Counter()
+        self.lost_fires: list[tuple[int, str, str]] = []   # accounts and points of fires that the journal refused
+        self._listened_ns = 0
+        self._healed_ns = 0
+
+    def found(self, what: str, error: BaseException | None = None) -> None:
+        """Note that something is wrong."""
+        if error is not None:
+            what += "\n" + "".join(traceback.format_exception(error))
+        self.wrong.append(what)
+        self.world.note(f"WRONG: {what.splitlines()[0]}")
+
+    # -- while it runs
+
+    def heard_until_now(self, life: Life) -> None:
+        """Add up the time that an engine listened."""
+        if life.listens:
+            self._listened_ns += self.world.clock.monotonic_ns() - life.listens_since_ns
+
+    def stalled(self, ns: int) -> None:
+        if self.world.life is not None and self.world.life.listens:
+            self._listened_ns -= max(0, ns - SECOND_NS)
+
+    def same(self, before: dict[str, Any], again: dict[str, Any]) -> None:
+        if before != again:
+            self.found(f"event {again['id']} has two contents: {before} and {again}")
+
+    def watch_appends(self, pipeline: Pipeline) -> None:
+        """Look at every batch on its way into the journal: what SUPERVISE says there, it believes now."""
+        append = pipeline.journal.append
+
+        async def watched(partition: int, batch: Batch, *, urgent: bool = False) -> Any:
+            rows = [batch.row(index) for index in range(len(batch))]
+            for row in rows:
+                if row["native"] == "line_fault" and row["state"] == RAISED and not row["identity"]:
+                    self.check_raise(str(row["account"]))
+            try:
+                return await append(partition, batch, urgent=urgent)
+            except JournalError:
+                self.note_refused(rows)
+                raise
+
+        pipeline.journal.append = watched  # type: ignore[method-assign, assignment]
+
+    def check_raise(self, account: str) -> None:
+        """A line fault is raised: its transmitter must have been silent for its whole time, as anybody could see."""
+        one = self.of(account)
+        self.raised[account] += 1
+        silent_s = (self.world.clock.monotonic_ns() - one.heard_door_ns) / SECOND_NS
+        self.world.note(f"line fault: {account} after {silent_s:.1f} s")
+        if silent_s < one.supervision_s - SLACK_S:
+            self.found(f"false line fault of {account}: heard {silent_s:.1f} s ago, its time is {one.supervision_s} s")
+
+    def note_refused(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row["kind"] == 1 and row["state"] == RAISED and row["class"] in (1, 2, 3):
+                self.lost_fires.append((self.world.clock.monotonic_ns(), str(row["account"]), str(row["point"])))
+
+    def look_at(self, pipeline: Pipeline) -> None:
+        """Bounds that hold at any time."""
+        from tests.simulation.world import HELD_MAX
+        for listener in pipeline.listeners():
+            if listener.held_in > HELD_MAX:
+                self.found(f"{listener.held_in} held replies, allowed {HELD_MAX}")
+        if len(pipeline.admit) > 1024:
+            self.found(f"{len(pipeline.admit)} rows in the intake")
+        for one in self.world.subscribers:
+            waiting = one.wire.get_write_buffer_size() if one.wire and not one.wire.closed else 0
+            if waiting > pipeline.config.forward.buffer_bytes_max + TAIL_BYTES_MAX:
+                self.found(f"{waiting} bytes wait for the {one.name} subscriber")
+        if pipeline.failure is not None:
+            self.found(f"a callback failed: {pipeline.failure}", pipeline.failure)
+
+    # -- at the end
+
+    def of(self, account: str) -> Any:
+        return next(one for one in self.world.transmitters if one.account == account)
+
+    def unsettled(self) -> str:
+        """Say what is not as it must be in the end; empty when all is."""
+        world, life = self.world, self.world.life
+        if life is None or not life.listens:
+            return "no engine"
+        for one in world.transmitters:
+            if one.alive and one.waiting:
+                return f"{one.account}: signal {one.waiting[0].sequence} is not acknowledged"
+        pipeline = life.pipeline
+        if pipeline.outcomes_trouble or pipeline.journal_trouble:
+            return f"trouble: {pipeline.outcomes_trouble or pipeline.journal_trouble}"
+        durable = pipeline.journal.durable().number
+        if durable >= pipeline.journal.first and pipeline.store.counters.position < durable:
+            return f"stored up to {pipeline.store.counters.position} of {durable}: {pipeline.store.counters.last_error}"
+        for one in world.transmitters:
+            for number in pipeline.paths.paths_of(f"dc09:{one.account}"):
+                state = pipeline.paths.show(number)["state"]
+                if state != ("up" if one.alive else "fault"):
+                    return f"{one.account}, {'alive' if one.alive else 'dead'}, is {state}"
+        steady = world.subscribers[0]
+        missing = {row["number"] for row in self.due_events()} - {int(number) for number in steady.events}
+        return f"events {sorted(missing)[:3]} did not come" if missing else ""
+
+    def due_events(self) -> list[dict[str, Any]]:
+        """Return the stored events that the steady subscriber must have: it came a moment after the first engine."""
+        return [row for row in self.world.database.tables.events if row["number"] > self.world.subscribers[0].began]
+
+    def settled(self) -> bool:
+        return not self.unsettled()
+
+    def look_at_the_end(self) -> None:
+        """Everything is at rest: compare."""
+        self.done = True
+        self.signals()
+        self.line_faults()
+        self.events()
+        self.shown()
+
+    def signals(self) -> None:
+        """Acknowledged: stored once. Not acknowledged: stored once or not at all. And nothing that nobody sent."""
+        refused = {number for number, what in self.world.database.tables.refused if what == "signal"}
+        stored: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        ids: Counter[int] = Counter()
+        for row in self.world.database.tables.signals:
+            ids[row["id"]] += 1
+            if row["native"] != "line_fault":
+                stored[row["account"], row["sequence"]].append(row)
+        for number in sorted(number for number, times in ids.items() if times > 1):
+            self.found(f"row {number} is stored {ids[number]} times")
+        sent = {(signal.account, signal.sequence): signal for one in self.world.transmitters for signal in one.signals}
+        for key, rows in stored.items():
+            if key not in sent:
+                self.found(f"stored and never sent: {key}")
+            elif len(rows) > 1:
+                self.found(f"stored {len(rows)} times: {key}, rows {[row['id'] for row in rows]}")
+            elif bytes(rows[0]["raw"]) not in sent[key].frame or str(MARKER + key[1]) not in rows[0]["point"]:
+                self.found(f"stored otherwise than sent: {key}: {rows[0]}")
+        lost = [key for key, signal in sent.items() if signal.acknowledged and key not in stored]
+        if len(lost) > len(refused):
+            self.found(f"acknowledged and not stored: {lost}")
+
+    def line_faults(self) -> None:
+        """One raise and one clear for each fault."""
+        last: dict[str, str] = {}
+        for row in sorted(self.world.database.tables.signals, key=lambda row: row["id"]):
+            if row["native"] == "line_fault" and row["account"] not in self.world.refused_accounts:
+                if last.get(row["account"], "cleared") == row["state"]:
+                    self.found(f"line fault of {row['account']} is {row['state']} twice in a row")
+                last[row["account"]] = row["state"]
+
+    def events(self) -> None:
+        """What a verdict forwards has come out, under one number, and as it is stored."""
+        tables, steady = self.world.database.tables, self.world.subscribers[0]
+        refused = {number for number, what in tables.refused if what == "event"}
+        numbers = Counter(row["number"] for row in tables.events)
+        for number in sorted(number for number, times in numbers.items() if times > 1):
+            self.found(f"event {number} is stored twice")
+        for row in self.due_events():
+            told = steady.events.get(str(row["number"]))
+            if told is None or told != row["data"]:
+                self.found(f"event {row['number']} was not forwarded as it is stored")
+        earlier = {row["signal_id"] for row in tables.events if row["number"] <= steady.began}
+        forwarded = {int(told["data"]["signal_id"]) for told in steady.events.values()}
+        for row in tables.signals:
+            wanted = row["verdict"] == "forward" and row["class"] in ALARM_CLASSES and row["state"] == "raised"
+            if wanted and row["id"] not in forwarded | earlier:
+                self.found(f"signal {row['id']} of {row['account']} was not forwarded")
+        strange = set(steady.events) - {str(number) for number in [*numbers, *refused]}
+        if strange:
+            self.found(f"events {sorted(strange)[:3]} were forwarded and are not stored")
+        for subscriber in self.world.subscribers:
+            if subscriber.gaps:
+                self.found(f"the {subscriber.name} subscriber was told of gaps: {subscriber.gaps}")
+
+    def shown(self) -> None:
+        """A fire that the journal refused was shown all the same to who listened."""
+        steady = self.world.subscribers[0]
+        told = {(data["account"], data["point"]) for data in steady.shown}
+        for at_ns, account, point in self.lost_fires:
+            if (account, point) not in told:
+                self.found(f"a fire of {account} at {point} that the journal refused was not shown ({at_ns})")
