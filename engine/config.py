@@ -72,6 +72,10 @@ def read_some(value: str) -> str:
     return value
 
 
+def read_file_name(value: str) -> str:
+    return value and read_some(value)
+
+
 def read_database(value: str) -> str:
     """A URL whose password, if it has one, can be told apart, so that it can be left out."""
     if value and re.fullmatch(r"postgres(ql)?://([^/@:?#\s]*(:[^/@?#\s]*)?@)?[^@\s]*", value) is None:
@@ -86,9 +90,12 @@ class Listen:
     address: Address = address("127.0.0.1:10914", "where transmitters call, TCP and UDP; of the listener `default`")
     held_max: int = whole(100_000, 1, 10_000_000, "replies", "replies that wait for the journal; beyond: no reply")
     held_per_connection_max: int = whole(256, 1, 65536, "replies", "a TCP connection with more is not read further")
-    connections_max: int = whole(20_000, 1, 1_000_000, "connections", "TCP connections; beyond: closed at once")
+    connections_max: int = whole(20_000, 1, 1_000_000, "connections", "TCP connections of a listener; a source with "
+                                 "more than are still free gets no further one; beyond: closed at once")
     idle_timeout_ns: int = duration("10m", "1s", "31d", "a TCP connection without a frame for so long is closed")
     frame_timeout_ns: int = duration("30s", "1s", "1h", "a frame that began must end within this")
+    handshake_timeout_ns: int = duration("10s", "1s", "5m", "a TLS handshake must end within this")
+    handshakes_max: int = whole(500, 1, 100_000, "TLS handshakes a second", "of a listener; beyond: closed at once")
     garbage_bytes_max: int = size("64KiB", "256B", "64MiB", "bytes that are no frame; a connection with more is closed")
     receive_buffer_bytes: int = size("4MiB", "64KiB", "1GiB", "the kernel's buffer of the UDP socket (SO_RCVBUF)",
                                      key="receive_buffer")
@@ -203,9 +210,17 @@ class Listener:
     """[[listener]]: one place where transmitters call; without any, one named `default` listens on listen.address."""
 
     name: str = text("default", read_name, "1 to 32 of a-z 0-9 _ . -", "part of the key of every path that comes by it")
-    listen: Address = address("127.0.0.1:10914", "TCP and UDP")
+    listen: Address = address("127.0.0.1:10914", "TCP and UDP; with a certificate TLS alone: its UDP port is not bound")
     realm: str = text("", read_realm, "empty, or 1 to 32 of a-z 0-9 _ . -", "set: accounts are protocol:account@realm")
     protocol: str = choice("any", ("any", *PROTOCOLS), "any: told apart by the first bytes")
+    certificate: str = text("", read_file_name, "a PEM file", "set: TLS 1.2 or 1.3; its chain, own certificate first. "
+                            "Read again at SIGHUP and when it changes")
+    private_key: str = text("", read_file_name, "a PEM file without a password, closed to others",
+                            "empty: it stands in the certificate's file")
+    client_ca: str = text("", read_file_name, "a PEM file",
+                          "set: transmitters show a certificate that one of these signed")
+    client_certificate: str = choice("required", ("required", "optional"),
+                                     "with client_ca; optional: also without one, but never with a bad one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +293,8 @@ def check(config: Config) -> None:
     places = [listener.listen for listener in listeners if listener.listen.port]
     unfit = [one.account for one in config.transmitters if one.key and not fits(one)]
     keyless = [one.account for one in config.transmitters if one.encrypted_only and not one.key]
+    bare = [one.name for one in listeners if (one.private_key or one.client_ca) and not one.certificate]
+    unasked = [one.name for one in listeners if one.client_certificate == "optional" and not one.client_ca]
     twice = [*repeated(names), *repeated(places), *repeated(accounts)]
     for broken, message in (
         (bool(twice), f"{', '.join(map(str, twice))} stands twice: allowed is each listener's name and address, "
@@ -292,6 +309,8 @@ def check(config: Config) -> None:
          f"({journal.segment_bytes} bytes)"),
         (bool(unfit), f"key of {', '.join(unfit[:3])}: allowed with tocsin: is a key of 32 bytes (64 hex digits) "
                       "and an account that is a key id, 1 to 16777215"),
+        (bool(bare), f"private_key and client_ca of listener {', '.join(bare)}: allowed only with certificate"),
+        (bool(unasked), f"client_certificate = optional of listener {', '.join(unasked)}: allowed only with client_ca"),
         (bool(keyless), f"encrypted_only = true for {', '.join(keyless[:3])}: allowed only with key or key_file"),
         (config.unknown_accounts.limit > config.paths.max,
          f"unknown_accounts.limit = {config.unknown_accounts.limit}: allowed is at most paths.max "

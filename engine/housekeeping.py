@@ -44,6 +44,7 @@ class House:
             await asyncio.sleep(1)
             for tcp in engine.tcp:
                 tcp.sweep()
+            engine.tls.sweep()
             engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
             self.try_journal()
             await self.attempt(self.commit_stored)

@@ -52,6 +52,7 @@ from engine.listen.refused import RefusedFrames
 from engine.listen.registered import FrameRules, Registered
 from engine.listen.replays import Replays
 from engine.listen.tcp import TcpListener
+from engine.listen.tls import Tls
 from engine.listen.udp import UdpListener
 from engine.listen.windows import Windows
 from engine.operate.access import BadTokenFile, holders_of
@@ -98,6 +99,7 @@ class Pipeline:
         self.hash_key = self.surroundings.entropy(16)
         self.house = House(self)
         self.commanding = Commanding(self)
+        self.tls = Tls(config, clock)
         self.failure: Exception | None = None  # of a callback that no stage awaits
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
         self.udp: list[UdpListener] = []
@@ -213,18 +215,20 @@ class Pipeline:
         for number, listener in zip(numbers, config.listeners, strict=True):
             protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
             udp_socket, tcp_socket = self.surroundings.open_sockets(
-                listener.listen.host, listener.listen.port, limits.receive_buffer_bytes)
-            udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
-                              self.to_reply["heartbeat"], self.to_reply["signal"], protocol)
+                listener.listen.host, listener.listen.port, limits.receive_buffer_bytes, not listener.certificate)
+            if udp_socket:
+                udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
+                                  self.to_reply["heartbeat"], self.to_reply["signal"], protocol)
+                self.udp.append(udp)
+                loop.add_reader(udp_socket, self.on_datagrams, udp)
             tcp = TcpListener(
                 self.receiver, self.clock, self.listening, number, self.to_reply["heartbeat"], self.to_reply["signal"],
                 connections_max=limits.connections_max, held_per_connection_max=limits.held_per_connection_max,
                 held_max=limits.held_max, garbage_bytes_max=limits.garbage_bytes_max, idle_ns=limits.idle_timeout_ns,
                 frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows, protocol=protocol)
-            self.udp.append(udp)
             self.tcp.append(tcp)
-            loop.add_reader(udp_socket, self.on_datagrams, udp)
-            self.servers.append(await loop.create_server(tcp.connection, sock=tcp_socket, backlog=4096))
+            self.servers.append(await loop.create_server(self.tls.factory(listener, tcp), sock=tcp_socket,
+                                                         backlog=4096))
             self.bound.append((listener, tcp_socket.getsockname()[:2]))
         self.http = await self.operate.start(config.http.host, config.http.port)
 
@@ -472,6 +476,7 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, pipeline.stop)
+    loop.add_signal_handler(signal.SIGHUP, pipeline.tls.reload)
     try:
         await pipeline.open()
         host, port = pipeline.bound[0][1]
@@ -484,7 +489,10 @@ async def serve(config: Config) -> None:
 
 
 def run(config: Config) -> int:
-    """Run the engine; the exit code is 0 after an orderly stop, 1 when it could not start, 2 for a bad token file."""
+    """Run the engine; the exit code is 0 after an orderly stop, 1 when it could not start, 2 for a bad token file.
+
+    Raises  ConfigError for a certificate that cannot be used; nothing was started then
+    """
     try:
         uvloop.run(serve(config))
     except BadTokenFile as error:

@@ -53,6 +53,8 @@ def bind_listen(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_connections", lambda: sum(len(tcp.connections) for tcp in engine.tcp))
     metrics.bind("tocsin_connections_accepted_total", lambda: receiver.counts()["connections_accepted"])
     metrics.bind("tocsin_connections_closed_total", closed)
+    metrics.bind("tocsin_tls_handshakes_total", lambda: dict(engine.tls.handshakes))
+    metrics.bind("tocsin_tls_certificate_end_timestamp_seconds", engine.tls.ends)
     metrics.bind("tocsin_peer_changes_total", lambda: engine.paths.peer_changes)
     metrics.bind("tocsin_socket_drops_total", lambda: sum(udp.kernel_drops() for udp in engine.udp))
     metrics.bind("tocsin_duplicates_total", lambda: admit.duplicates)

@@ -3,6 +3,7 @@
 import argparse
 import re
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -53,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--key-file", type=Path, metavar="FILE", help="the same from a file, which no list of processes shows")
     add("--misbehave", metavar="HOW",
         help=f"be wrong on purpose: {', '.join(MISBEHAVIOUR)}, or the stamp off by clock=-2h (s, m, h, d)")
-    add("--transport", choices=("udp", "tcp"), default="udp", help="(%(default)s)")
+    add("--transport", choices=("udp", "tcp"), default=None, help="(udp; with --tls tcp)")
+    add("--tls", action="store_true", help="by TLS, over TCP; the receiver's certificate must be for its HOST")
+    add("--ca", type=Path, metavar="FILE", help="whose certificates to trust, PEM (what the machine trusts)")
+    add("--certificate", type=Path, metavar="FILE", help="what to show a receiver that asks: certificate and key, PEM")
     add("--sequence", type=int, metavar="N",
         help="1 to 9999 (from the clock, so that two calls differ); of tocsin the counter (the seconds since 1970)")
     add("--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="how long to wait (%(default)s)")
@@ -115,7 +119,7 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"--misbehave {how!r}: {', '.join(MISBEHAVIOUR)} or clock=-2h is allowed")
     if how == "key" and not (args.key or args.key_file):
         raise ValueError("--misbehave key: --key is wanted, from which it differs")
-    if how == "slow" and args.transport != "tcp":
+    if how == "slow" and args.transport != "tcp" and not args.tls:
         raise ValueError("--misbehave slow: --transport tcp is wanted")
 
 
@@ -180,7 +184,32 @@ def pieces(args: argparse.Namespace, now_ns: int) -> list[bytes]:
     return [good[i:i + 1] for i in range(len(good))] if args.misbehave == "slow" else [good]
 
 
-def ask(args: argparse.Namespace, host: str, port: int, data: list[bytes], wanted: int) -> list[bytes]:
+def tls_context(args: argparse.Namespace) -> ssl.SSLContext | None:
+    """Return what a connection by TLS is made with, None for one without.
+
+    Raises  ValueError with a line that names the argument; OSError
+    """
+    if not args.tls:
+        if args.ca or args.certificate:
+            raise ValueError("--ca and --certificate: --tls is wanted")
+        return None
+    if args.transport == "udp":
+        raise ValueError("--transport udp: --tls is over TCP")
+    for name, file in (("--ca", args.ca), ("--certificate", args.certificate)):
+        if file and not file.is_file():
+            raise ValueError(f"{name} {file}: a file is wanted")
+    try:
+        context = ssl.create_default_context(cafile=args.ca)
+        if args.certificate:
+            context.load_cert_chain(args.certificate, password=lambda: b"")
+    except ssl.SSLError as error:
+        raise ValueError(f"--ca and --certificate: PEM is wanted, the key without a password "
+                         f"({error.reason or error})") from None
+    return context
+
+
+def ask(args: argparse.Namespace, host: str, port: int, data: list[bytes], wanted: int,
+        context: ssl.SSLContext | None) -> list[bytes]:
     """Send the pieces and return the replies that come, at most `wanted`; fewer where time runs out.
 
     Raises  OSError; ConnectionResetError when the receiver hung up before any
@@ -188,14 +217,15 @@ def ask(args: argparse.Namespace, host: str, port: int, data: list[bytes], wante
     end = monotonic_ns() + round(args.timeout * 1e9)
     kind = socket.SOCK_DGRAM if args.transport == "udp" else socket.SOCK_STREAM
     family, kind, _, _, where = socket.getaddrinfo(host, port, type=kind)[0]
-    with socket.socket(family, kind) as link:
-        link.settimeout(args.timeout)
-        link.connect(where)
-        for piece in data:
-            link.sendall(piece)
-            if args.misbehave == "slow":
-                time.sleep(SLOW_PAUSE_S)
-        return read_replies(link, args, end, wanted)
+    with socket.socket(family, kind) as plain:
+        plain.settimeout(args.timeout)
+        plain.connect(where)
+        with context.wrap_socket(plain, server_hostname=host) if context else plain as link:
+            for piece in data:
+                link.sendall(piece)
+                if args.misbehave == "slow":
+                    time.sleep(SLOW_PAUSE_S)
+            return read_replies(link, args, end, wanted)
 
 
 def read_replies(link: socket.socket, args: argparse.Namespace, end_ns: int, wanted: int) -> list[bytes]:
@@ -240,6 +270,8 @@ def why_silent(args: argparse.Namespace) -> str:
 def run(args: argparse.Namespace) -> int:
     """Send the frame and print what came; return 0 with a good reply, 1 without one, 2 for usage."""
     try:
+        context = tls_context(args)
+        args.transport = args.transport or ("tcp" if args.tls else "udp")
         data = pieces(args, wall_ns())
         key = read_key(args)
         host, port = address(args.to)
@@ -251,7 +283,12 @@ def run(args: argparse.Namespace) -> int:
     wanted = 2 if args.misbehave in TWICE else 1
     began = monotonic_ns()
     try:
-        replies = ask(args, host, port, data, wanted)
+        replies = ask(args, host, port, data, wanted, context)
+    except ssl.SSLError as error:
+        why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason or str(error)
+        sys.stderr.write(f"tocsin send: {args.to} by TLS: {why}. Check its certificate (--ca), whether it asks for "
+                         "one (--certificate), and that it is a listener with a certificate.\n")
+        return 1
     except OSError as error:
         sys.stderr.write(f"tocsin send: {args.to} by {args.transport}: {error.strerror or error}. "
                          "Check that `tocsin serve` runs and listens there.\n")

@@ -6,16 +6,20 @@ SO_RCVBUFFORCE = 33              # beyond the machine's limit, where the engine 
 PORT_TRIES = 16
 
 
-def open_sockets(host: str, port: int, receive_buffer_bytes: int) -> tuple[sockets.socket, sockets.socket]:
+def open_sockets(host: str, port: int, receive_buffer_bytes: int,
+                 datagrams: bool = True) -> tuple[sockets.socket | None, sockets.socket]:
     """Bind the same port for UDP and for TCP; port 0 takes one that is free for both.
 
-    host     an address or a name;  receive_buffer_bytes  the kernel's buffer of the UDP socket
-    Returns  (UDP socket, TCP socket), both non-blocking
-    Raises   OSError, which names the address
+    host       an address or a name;  receive_buffer_bytes  the kernel's buffer of the UDP socket
+    datagrams  False: TCP alone, as a listener with TLS has it
+    Returns    (UDP socket or None, TCP socket), both non-blocking
+    Raises     OSError, which names the address
     """
     family, _, _, _, address = sockets.getaddrinfo(host, port, type=sockets.SOCK_STREAM, flags=sockets.AI_PASSIVE)[0]
     for attempt in range(PORT_TRIES):
         tcp = bind(family, sockets.SOCK_STREAM, address)
+        if not datagrams:
+            return None, tcp
         try:
             udp = bind(family, sockets.SOCK_DGRAM, (address[0], tcp.getsockname()[1], *address[2:]))
         except OSError:

@@ -49,6 +49,8 @@ cdef class TcpListener:
     cdef uint8_t* out                # owned
     cdef uint32_t out_size
     cdef readonly set connections
+    cdef readonly dict closing       # closed by us, still with bytes that the peer has not taken: since when
+    cdef readonly object shares      # who holds how many places
     cdef readonly dict closed        # reason -> connections
     cdef dict waiting                # connections with held replies, or stopped for want of room, oldest first
     cdef uint32_t held
@@ -59,7 +61,9 @@ cdef class TcpListener:
 
 cdef class TcpConnection:
     cdef TcpListener owner
-    cdef object transport
+    cdef object transport            # None as soon as we have closed it
+    cdef object ending               # the transport after that
+    cdef bytes source                # whose place it holds, None = none
     cdef Arrival arrival
     cdef uint8_t* carry              # owned; the unread tail of the last read, NULL while empty
     cdef uint32_t carry_size

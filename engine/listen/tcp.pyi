@@ -4,6 +4,7 @@ from collections.abc import Callable
 from engine.clock import Clock
 from engine.histogram import Histogram
 from engine.listen.receiver import Receiver
+from engine.listen.shares import Shares
 from engine.supervise.listening import ListeningClock
 
 class TcpListener:
@@ -16,6 +17,8 @@ class TcpListener:
     """
 
     connections: set[TcpConnection]
+    closing: dict[TcpConnection, int]
+    shares: Shares
     closed: dict[str, int]
     draining: bool
     @property
@@ -29,12 +32,14 @@ class TcpListener:
     def connection(self) -> TcpConnection:
         """Make the protocol object of a new connection; the factory that the event loop calls."""
     def count_closed(self, reason: str) -> None: ...
+    def refuse(self, connection: TcpConnection, reason: str) -> None:
+        """Close a new connection at once for want of room, and count it."""
     def release(self, durable: int) -> None:
         """Write every reply whose ticket is at most `durable`, in order, and read on where that stopped it."""
     def withhold(self, failed: int) -> None:
         """Close the connections that wait for a ticket up to `failed`."""
     def sweep(self) -> None:
-        """Close connections that are idle, or whose frame does not end."""
+        """Close connections that are idle, or whose frame does not end; cut off closed ones that do not go."""
     def drain(self) -> None:
         """Take no further frames; close each connection when its held replies are out."""
 
@@ -54,5 +59,6 @@ class TcpConnection(asyncio.BufferedProtocol):
     def release(self, durable: int) -> None: ...
     def read_on(self) -> None: ...
     def close(self, reason: str) -> None: ...
+    def cut_off(self) -> None: ...
     def forget_held(self) -> None: ...
     def note_peer(self, peername: tuple[str, int] | None) -> None: ...

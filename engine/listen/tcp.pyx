@@ -1,7 +1,8 @@
 """The TCP side of LISTEN.
 
 All connections share one receive buffer: a read is taken whole before the next begins, so a connection keeps memory
-of its own only for the beginning of a frame that was cut, and for replies that wait.
+of its own only for the beginning of a frame that was cut, and for replies that wait. It holds its place among
+`connections_max` from the moment when it comes until its socket is gone.
 """
 import socket as sockets
 
@@ -19,6 +20,7 @@ from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
 from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION, Refusal
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
+from engine.listen.shares import Shares
 
 WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
 
@@ -46,6 +48,8 @@ cdef class TcpListener:
             raise MemoryError()
         self.buffer_view = PyMemoryView_FromMemory(<char*>self.buffer, READ_BYTES_MAX, PyBUF_WRITE)
         self.connections = set()
+        self.closing = {}
+        self.shares = Shares(connections_max)
         self.waiting = {}
         self.closed = {}
 
@@ -64,6 +68,14 @@ cdef class TcpListener:
     def count_closed(self, str reason not None):
         self.closed[reason] = self.closed.get(reason, 0) + 1
 
+    def refuse(self, TcpConnection connection not None, str reason not None):
+        """Close a new connection at once for want of room, and count it."""
+        self.counters.shed[<int>SHED_CONNECTION] += 1
+        if connection in self.connections:
+            self.connections.discard(connection)
+        self.count_closed(reason)
+        connection.cut_off()
+
     def release(self, uint64_t durable):
         """Write every reply whose ticket is durable, connection by connection, and read on where that stopped it."""
         cdef TcpConnection connection
@@ -81,7 +93,10 @@ cdef class TcpListener:
                 connection.release(0)  # it waited for room alone
 
     def sweep(self):
-        """Close connections that are idle, or whose frame does not end. Called about once a second."""
+        """Close connections that are idle, or whose frame does not end. Called about once a second.
+
+        One that was closed and whose peer does not take its last bytes is cut off after the time of a frame.
+        """
         cdef int64_t now_ns = self.clock.monotonic_now()
         cdef TcpConnection connection
         for connection in list(self.connections):
@@ -90,6 +105,9 @@ cdef class TcpListener:
                 connection.close("frame_timeout")
             elif connection.held_in == 0 and now_ns - connection.read_ns > self.limits.idle_ns:
                 connection.close("idle")
+        for connection, since_ns in list(self.closing.items()):
+            if now_ns - since_ns > self.limits.frame_ns:
+                connection.cut_off()
 
     def drain(self):
         """Take no further frames; connections without held replies are closed, the others when theirs are out."""
@@ -167,17 +185,19 @@ cdef class TcpConnection:
     # What the event loop calls.
 
     def connection_made(self, transport):
+        cdef bytes source
         self.transport = transport
         self.read_ns = self.owner.clock.monotonic_now()
-        if self.owner.draining or len(self.owner.connections) >= self.owner.limits.connections_max:
-            self.owner.counters.shed[<int>SHED_CONNECTION] += 1
-            self.owner.count_closed("too_many")
-            transport.abort()
+        self.note_peer(transport.get_extra_info("peername"))
+        source = PyBytes_FromStringAndSize(<char*>self.arrival.address, 16)
+        refusal = "too_many" if self.owner.draining else self.owner.shares.take(source)
+        if refusal:
+            self.owner.refuse(self, refusal)
             return
+        self.source = source
         self.owner.counters.connections_accepted += 1
         self.owner.connections.add(self)
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
-        self.note_peer(transport.get_extra_info("peername"))
 
     def get_buffer(self, sizehint):
         if self.carry_size:
@@ -207,6 +227,11 @@ cdef class TcpConnection:
             self.owner.connections.discard(self)
             self.owner.count_closed("peer")
         self.forget_held()
+        self.owner.closing.pop(self, None)
+        if self.source is not None:
+            self.owner.shares.give_back(self.source)
+        self.source = None
+        self.transport = self.ending = None
 
     # What becomes of the bytes.
 
@@ -344,7 +369,16 @@ cdef class TcpConnection:
         self.forget_held()
         transport, self.transport = self.transport, None
         if transport is not None:
+            self.ending = transport
+            self.owner.closing[self] = self.owner.clock.monotonic_now()
             transport.close()
+
+    def cut_off(self):
+        """End the socket without waiting for anything."""
+        transport, self.transport = self.transport or self.ending, None
+        self.owner.closing.pop(self, None)
+        if transport is not None:
+            transport.abort()
 
     def forget_held(self):
         self.owner.held -= self.marks_head - self.marks_tail

@@ -45,6 +45,8 @@ LISTEN = (
     gauge("connections", "", "Open TCP connections of transmitters."),
     counter("connections_accepted", "", "TCP connections accepted."),
     counter("connections_closed", "reason", "Connections closed, by why."),
+    counter("tls_handshakes", "result", "TLS handshakes that ended, by how: done, or why not."),
+    gauge("tls_certificate_end_timestamp_seconds", "listener", "When the certificate of a listener ends, since 1970."),
     counter("peer_changes", "", "Paths that came from another peer address than before."),
     counter("replays", "", "Encrypted frames that came before; answered, but no proof of life."),
     counter("replays_forgotten", "", "Times that the memory of encrypted frames was full before its time."),

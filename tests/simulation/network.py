@@ -32,7 +32,8 @@ class Network:
         self._lives: dict[Line, Life] = {}
         self._socket: socket.socket | None = None      # our end; the engine has the other one
 
-    def open_sockets(self, host: str, port: int, receive_buffer_bytes: int) -> tuple[socket.socket, socket.socket]:
+    def open_sockets(self, host: str, port: int, receive_buffer_bytes: int,
+                     datagrams: bool = True) -> tuple[socket.socket, socket.socket]:
         """Give a starting engine its sockets."""
         self.close()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
