@@ -41,7 +41,8 @@ class Commanding:
     async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
         """Queue a command for a transmitter; None when nobody knows it.
 
-        asked    command (a text for DC-09, an object for GB/T), by, why, expires (a duration, "10m")
+        asked    command (a text for DC-09, an object for GB/T), by, why, expires (a duration, "10m"), token (the name
+                 of whose token it was; empty without tokens)
         Raises   BadCommand, Away when the change could not be journalled
         """
         paths = self._engine.paths.paths_of(key)
@@ -56,7 +57,10 @@ class Commanding:
             raise BadCommand("expires: allowed is a duration such as \"10m\"") from None
         text, data = encode(key.partition(":")[0], asked.get("command"), now_ns)
         command = Command(next(self._numbers), data, text, by, now_ns, now_ns + expires_ns)
-        change = orjson.dumps({"change": "command", "transmitter": key, "command": text, "by": by, "why": why})
+        told = {"change": "command", "transmitter": key, "command": text, "by": by, "why": why}
+        if asked.get("token"):
+            told["token"] = str(asked["token"])  # `by` is what the asker says
+        change = orjson.dumps(told)
         if not await self.journal(path, key, change.decode(), now_ns):
             raise Away("the journal takes no changes at present")
         if not self._engine.receiver.queue_command(path, command):

@@ -7,6 +7,7 @@ import hmac
 import stat
 from base64 import b64decode
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.config import HttpToken
 from engine.operate.problem import Handler, problem
 
 TOKEN_CHARACTERS_MIN = 24
+HOLDER = ContextVar("HOLDER", default="")  # of the request at hand: whose token it came with; empty without tokens
 OPEN_ROUTES = frozenset({"/livez", "/readyz"})
 
 
@@ -114,4 +116,5 @@ class Access:
         if holder.role < needed:
             self.refused += 1
             return problem(403, f"role {needed.name.lower()} is needed")
+        HOLDER.set(holder.name)
         return await handler(request)

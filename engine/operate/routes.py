@@ -12,6 +12,7 @@ from aiohttp import web
 from engine.forward.hub import Forward, TooManySubscribers
 from engine.forward.question import BadQuestion, read_question
 from engine.forward.select import CLASS_BITS
+from engine.operate.access import HOLDER
 from engine.operate.health import Health
 from engine.operate.metrics import OPEN_TYPE, TEXT_TYPE, wants_open_metrics
 from engine.operate.page import next_cursor, read_cursor, read_limit, read_number_cursor
@@ -103,7 +104,7 @@ class Routes:
         if not isinstance(asked, dict):
             return problem(400, "needed is a JSON object with command, by and why")
         try:
-            queued = await self._view.command(request.match_info["key"], asked)
+            queued = await self._view.command(request.match_info["key"], {**asked, "token": HOLDER.get()})
         except BadCommand as error:
             return problem(422, str(error))
         except Away as error:

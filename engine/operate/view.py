@@ -91,7 +91,7 @@ class EngineView(Protocol):
     async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
         """Queue a command for a transmitter and return it; None when nobody knows it.
 
-        asked   command, by, why, expires
+        asked   command, by, why, expires, token
         Raises  BadCommand, Away
         """
         ...

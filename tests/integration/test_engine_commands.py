@@ -25,9 +25,11 @@ def engine() -> Iterator[Engine]:
         yield running
 
 
-def post(engine: Engine, key: str, body: Any, content_type: str = "application/json") -> tuple[int, Any]:
+def post(engine: Engine, key: str, body: Any, content_type: str = "application/json",
+         headers: dict[str, str] | None = None) -> tuple[int, Any]:
     request = urllib.request.Request(f"http://{engine.http}/v1/transmitters/{key}/commands", method="POST",
-                                     data=json.dumps(body).encode(), headers={"Content-Type": content_type})
+                                     data=json.dumps(body).encode(),
+                                     headers={"Content-Type": content_type, **(headers or {})})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, json.load(response)
@@ -51,6 +53,22 @@ def test_a_command_goes_out_with_the_next_reply(engine: Engine) -> None:
     changes = [row for row in journal_rows(engine) if "NZZOR0003" in str(row["native"])]
     assert [json.loads(str(row["native"])) for row in changes] == [
         {"change": "command", "transmitter": "dc09:D100"} | ASKED]
+
+
+def test_whose_token_it_was_is_journalled_whatever_the_asker_says() -> None:
+    with data_directory() as data:
+        token = data / "chief.token"
+        token.touch(0o600)
+        token.write_text("chief-0123456789-abcdefghijk")
+        with serve(data, f'[[http_token]]\nfile = "{token}"\nrole = "operate"\n') as engine, udp(engine.place) as panel:
+            panel.say(null("D400"))
+            asked = ASKED | {"by": "somebody else", "token": "somebody else"}
+            assert post(engine, "dc09:D400", asked)[0] == 401
+            bearer = {"Authorization": f"Bearer {token.read_text()}"}
+            assert post(engine, "dc09:D400", asked, headers=bearer)[0] == 202
+            [change] = [json.loads(str(row["native"])) for row in journal_rows(engine)
+                        if "NZZOR0003" in str(row["native"])]
+            assert (change["by"], change["token"]) == ("somebody else", "chief")
 
 
 def journal_rows(engine: Engine) -> list[dict[str, Any]]:
