@@ -1,5 +1,6 @@
 """Unknown accounts: policy, rate and limit; the row that makes a path known, and what is answered before it is."""
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,19 @@ from codec.batch import Batch
 from codec.reading import build_frame
 from engine.listen.enrolment import Enrolment
 from engine.paths import PathTable
-from tests.unit.listen_world import HASH_KEY, MS, SECOND, World, accepted, alarm, connect, heartbeat, receive
+from tests.unit.listen_world import (
+    HASH_KEY,
+    MS,
+    SECOND,
+    World,
+    accepted,
+    alarm,
+    bound,
+    connect,
+    heartbeat,
+    receive,
+    replies,
+)
 
 ACCOUNT_TEXT = string.ascii_uppercase + string.digits + "-._+*"
 
@@ -253,4 +266,39 @@ def test_a_short_account_is_found_again_whatever_the_long_ones_before_left():
         world.journal()
     assert len(world.paths) == world.enrolment.enrolled == len(short) + len(long)
     assert {row["path"] for row in world.signals()} == set(range(len(world.paths)))
+    world.paths.check()
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.parametrize("policy", ["enrol", "quarantine", "refuse"])
+def test_a_flood_of_forged_accounts_stops_no_known_transmitter_and_is_bounded(policy):
+    """Over UDP, each account from nowhere once: the table stops at its limit, memory at its size, and fires go on."""
+    world = World(policy=policy, rate=50, limit=200, paths_max=1000)
+    world.enrol("AAAA")
+    with bound() as socket, bound() as panel, bound() as forger:
+        udp = world.udp(socket)
+        panel.connect(socket.getsockname())
+        forger.connect(socket.getsockname())
+        settled = 0
+        for second in range(1, 121):
+            for number in range(60):
+                forged = f"{second:05X}{number:03X}"
+                forger.send(alarm(forged) if number % 8 == 0 else heartbeat(forged))
+            panel.send(alarm("AAAA", second))
+            udp.on_readable()
+            world.journal()
+            assert replies(panel) == [accepted(alarm("AAAA", second))]
+            replies(forger)
+            world.journalled.clear()
+            world.clock.advance(SECOND)
+            settled = resident_bytes() if second == 60 else settled
+        grown = resident_bytes() - settled
+    enrolled, quarantined, refused = counts(world)
+    assert enrolled + quarantined + refused == 120 * 60
+    assert (enrolled, len(world.paths)) == ((199, 200) if policy == "enrol" else (0, 1))
+    assert udp.held_in == len(world.admit) == 0
+    assert grown < 1 << 20, f"{grown} bytes more after another 3600 accounts"
     world.paths.check()

@@ -337,6 +337,37 @@ def test_too_many_connections():
     assert world.count("connections_accepted") == 3
 
 
+def test_a_source_with_more_connections_than_are_free_gets_no_further_one():
+    """Whoever has less still gets in, and a place is free again when its socket is gone."""
+    world, tcp = world_of(connections_max=100)
+    crowd = [connect(tcp, Wire(("203.0.113.5", port))) for port in range(60)]
+    assert [wire.aborted for _, wire in crowd] == [False] * 50 + [True] * 10
+    assert (tcp.closed, world.count("shed", "connection"), len(tcp.connections)) == ({"source_share": 10}, 10, 50)
+    for connection, _ in crowd[50:]:
+        connection.connection_lost(None)
+    neighbours = [connect(tcp, Wire((f"2001:db8:0:{number:x}::1", 1))) for number in range(40)]
+    assert not any(wire.closed for _, wire in neighbours)
+    for connection, _ in crowd[:50]:
+        connection.connection_lost(None)
+    assert not connect(tcp, Wire(("203.0.113.5", 1)))[1].aborted
+    tcp.shares.check()
+
+
+def test_a_closed_connection_holds_its_place_until_its_socket_is_gone_and_is_then_cut_off():
+    """Its peer does not take the last bytes; otherwise such ones would be held in any number."""
+    world, tcp = world_of(connections_max=1, idle_ns=60 * SECOND, frame_ns=20 * SECOND)
+    connection, wire = connect(tcp)
+    world.clock.advance(61 * SECOND)
+    tcp.sweep()
+    assert (wire.closed, wire.aborted, connect(tcp)[1].aborted) == (True, False, True)
+    world.clock.advance(21 * SECOND)
+    tcp.sweep()
+    assert (wire.aborted, tcp.closing) == (True, {})
+    connection.connection_lost(None)
+    assert not connect(tcp)[1].aborted
+    assert tcp.closed == {"idle": 1, "too_many": 1}
+
+
 def test_a_peer_that_goes_takes_its_held_replies_along():
     world, tcp = world_of()
     connection, wire = connect(tcp)
