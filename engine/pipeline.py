@@ -46,6 +46,7 @@ from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, JournalSettings, Lease, Span
 from engine.journal.segments import LogStart, SegmentLog
 from engine.journal.space import Room, SpaceSettings
+from engine.listen.descriptors import connections_each
 from engine.listen.enrolment import Enrolment
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
@@ -212,6 +213,7 @@ class Pipeline:
         bind_readings(self.view.metrics, self)
         numbers = [enrolment.listen_on(listener.name, listener.realm) for listener in config.listeners]
         enrolment.watch()
+        places = connections_each(limits.connections_max, len(numbers), config.forward.subscribers_max)
         for number, listener in zip(numbers, config.listeners, strict=True):
             protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
             udp_socket, tcp_socket = self.surroundings.open_sockets(
@@ -223,7 +225,7 @@ class Pipeline:
                 loop.add_reader(udp_socket, self.on_datagrams, udp)
             tcp = TcpListener(
                 self.receiver, self.clock, self.listening, number, self.to_reply["heartbeat"], self.to_reply["signal"],
-                connections_max=limits.connections_max, held_per_connection_max=limits.held_per_connection_max,
+                connections_max=places, held_per_connection_max=limits.held_per_connection_max,
                 held_max=limits.held_max, garbage_bytes_max=limits.garbage_bytes_max, idle_ns=limits.idle_timeout_ns,
                 frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows, protocol=protocol)
             self.tcp.append(tcp)

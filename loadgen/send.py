@@ -119,7 +119,7 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"--misbehave {how!r}: {', '.join(MISBEHAVIOUR)} or clock=-2h is allowed")
     if how == "key" and not (args.key or args.key_file):
         raise ValueError("--misbehave key: --key is wanted, from which it differs")
-    if how == "slow" and args.transport != "tcp" and not args.tls:
+    if how == "slow" and transport_of(args) != "tcp":
         raise ValueError("--misbehave slow: --transport tcp is wanted")
 
 
@@ -184,6 +184,10 @@ def pieces(args: argparse.Namespace, now_ns: int) -> list[bytes]:
     return [good[i:i + 1] for i in range(len(good))] if args.misbehave == "slow" else [good]
 
 
+def transport_of(args: argparse.Namespace) -> str:
+    return args.transport or ("tcp" if args.tls else "udp")
+
+
 def tls_context(args: argparse.Namespace) -> ssl.SSLContext | None:
     """Return what a connection by TLS is made with, None for one without.
 
@@ -215,7 +219,7 @@ def ask(args: argparse.Namespace, host: str, port: int, data: list[bytes], wante
     Raises  OSError; ConnectionResetError when the receiver hung up before any
     """
     end = monotonic_ns() + round(args.timeout * 1e9)
-    kind = socket.SOCK_DGRAM if args.transport == "udp" else socket.SOCK_STREAM
+    kind = socket.SOCK_DGRAM if transport_of(args) == "udp" else socket.SOCK_STREAM
     family, kind, _, _, where = socket.getaddrinfo(host, port, type=kind)[0]
     with socket.socket(family, kind) as plain:
         plain.settimeout(args.timeout)
@@ -255,15 +259,15 @@ def read_replies(link: socket.socket, args: argparse.Namespace, end_ns: int, wan
 
 def why_silent(args: argparse.Namespace) -> str:
     """Return what to look at when no reply came, from what was sent."""
-    how = "clock" if clock_off_s(args.misbehave) else args.misbehave
-    guess = SILENT.get(how or "") or (
+    wrong, how = "clock" if clock_off_s(args.misbehave) else args.misbehave, transport_of(args)
+    guess = SILENT.get(wrong or "") or (
         "Refused in silence are: a checksum or length that is wrong, a frame that no key opens, an account that is "
         "unknown where unknown_accounts.policy is refuse, and any signal while the journal has no room.")
     return (
-        f"no reply from {args.to} by {args.transport} within {args.timeout:g} s. {guess} Whether it came at all, and "
+        f"no reply from {args.to} by {how} within {args.timeout:g} s. {guess} Whether it came at all, and "
         "what is wrong with it, byte by byte: tocsin decode --explain --rejected (as JSON: curl "
         "http://127.0.0.1:8914/v1/rejected). If it is not there, check that `tocsin serve` runs and listens there "
-        f"(curl http://127.0.0.1:8914/readyz), and that nothing between drops {args.transport.upper()}."
+        f"(curl http://127.0.0.1:8914/readyz), and that nothing between drops {how.upper()}."
     )
 
 
@@ -271,7 +275,6 @@ def run(args: argparse.Namespace) -> int:
     """Send the frame and print what came; return 0 with a good reply, 1 without one, 2 for usage."""
     try:
         context = tls_context(args)
-        args.transport = args.transport or ("tcp" if args.tls else "udp")
         data = pieces(args, wall_ns())
         key = read_key(args)
         host, port = address(args.to)
@@ -290,7 +293,7 @@ def run(args: argparse.Namespace) -> int:
                          "one (--certificate), and that it is a listener with a certificate.\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"tocsin send: {args.to} by {args.transport}: {error.strerror or error}. "
+        sys.stderr.write(f"tocsin send: {args.to} by {transport_of(args)}: {error.strerror or error}. "
                          "Check that `tocsin serve` runs and listens there.\n")
         return 1
     took_ms = (monotonic_ns() - began) / 1e6

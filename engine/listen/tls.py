@@ -215,7 +215,7 @@ class TlsLink(asyncio.BufferedProtocol):
                     self.connection.buffer_updated(size)
                 if over:
                     self.tell_end()
-                if size < len(buffer):
+                if not size or size < len(buffer):
                     break
         finally:
             self.taking = False

@@ -43,7 +43,7 @@ def test_a_port_in_use_is_one_line() -> None:
             done = tocsin("serve", "--data", str(data / "data"), *arguments)
             assert (done.returncode, done.stdout) == (1, "")
             assert place in done.stderr.splitlines()[-1]
-            assert len(done.stderr.splitlines()) <= 3 and not re.search("Traceback|py.warnings", done.stderr)
+            assert len(done.stderr.splitlines()) <= 4 and not re.search("Traceback|py.warnings", done.stderr)
 
 
 def test_the_end_in_order() -> None:

@@ -19,7 +19,7 @@ from tests.unit.listen_world import SECOND, World, bound, replies
 
 FREE_BYTES_MAX = 4
 KEYED_FACTOR_MAX = 1.5
-INPUTS = 1500
+INPUTS = 800
 DATAGRAM_BYTES_MAX = 4600
 KEYED = [("dc09", ("1234", "12AB", "1A2B3C4D", "1"), dc09_encrypted_frames.KEYS[0]),
          ("tocsin", ("1", "1207", "7", "16777215"), test_tocsin_twin.KEY)]
