@@ -216,7 +216,7 @@ class Listener:
     certificate: str = text("", read_file_name, "a PEM file", "set: TLS 1.2 or 1.3; its chain, own certificate first. "
                             "Read again at SIGHUP and when it changes")
     private_key: str = text("", read_file_name, "a PEM file without a password, closed to others",
-                            "empty: it stands in the certificate's file")
+                            "empty: it stands in the certificate's file, closed likewise")
     client_ca: str = text("", read_file_name, "a PEM file",
                           "set: transmitters show a certificate that one of these signed")
     client_certificate: str = choice("required", ("required", "optional"),

@@ -7,13 +7,15 @@ look finds.
 """
 from __future__ import annotations
 
+import hashlib
 import logging
 import ssl
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
 from engine.clock import SECOND_NS, Clock
 from engine.config import ConfigError, Listener
@@ -44,7 +46,7 @@ class Certificate:
         self.context: ssl.SSLContext
         self.not_after_s = 0.0
         self._clock = clock
-        self._used: list[bytes] = []     # the files' bytes at the last good reading
+        self._used: list[bytes] = []     # digests of the files at the last good reading
         self._trouble = ""               # why the last reading was none
         try:
             self._load()
@@ -67,29 +69,37 @@ class Certificate:
         """Make a context of the files as they are; return whether they differ from those in use. Raises Unusable."""
         one = self.listener
         certificate = read_pem("certificate", one.certificate, CERTIFICATE)
-        files = [certificate,
-                 read_pem("private_key", one.private_key, PRIVATE_KEY) if one.private_key else b"",
+        files = [certificate, read_pem(*holder_of(one), PRIVATE_KEY, private=True),
                  read_pem("client_ca", one.client_ca, CERTIFICATE) if one.client_ca else b""]
-        if files == self._used:
+        found = [hashlib.sha256(data).digest() for data in files]
+        if found == self._used:
             return False
-        if one.private_key and Path(one.private_key).stat().st_mode & stat.S_IRWXO:
-            raise Unusable("private_key", one.private_key, "a file that is closed to others (mode 0600 or 0640)")
         self.context = make_context(one)
-        self._used = files
+        self._used = found
         self.not_after_s = end_of(certificate)
-        over = self.not_after_s * SECOND_NS < self._clock.wall_ns()
+        over = 0 < self.not_after_s * SECOND_NS < self._clock.wall_ns()
         log.log(logging.WARNING if over else logging.INFO, "certificate has ended" if over else "certificate read",
-                extra={"listener": one.name, "end": shown(self.not_after_s)})
+                extra={"listener": one.name, "end": datetime.fromtimestamp(self.not_after_s, UTC).isoformat()})
         return True
 
 
-def read_pem(key: str, file: str, begins: bytes) -> bytes:
+def holder_of(listener: Listener) -> tuple[str, str]:
+    """Return the key of the configuration under which the private key stands, and its file."""
+    if listener.private_key:
+        return "private_key", listener.private_key
+    return "certificate", listener.certificate
+
+
+def read_pem(key: str, file: str, begins: bytes, *, private: bool = False) -> bytes:
+    """Return a file's bytes. Raises Unusable, also when it is private and others may read it."""
     try:
-        data = Path(file).read_bytes()
+        data, mode = Path(file).read_bytes(), Path(file).stat().st_mode
     except OSError as error:
         raise Unusable(key, file, f"a readable PEM file ({error.strerror})") from None
     if begins not in data:
         raise Unusable(key, file, f"a PEM file with {begins.decode().strip('-').removeprefix('BEGIN ')} in it")
+    if private and mode & stat.S_IRWXO:
+        raise Unusable(key, file, "a file that is closed to others (mode 0600 or 0640), for a private key is in it")
     return data
 
 
@@ -99,7 +109,7 @@ def make_context(listener: Listener) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS_OF_TLS12)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    holder = ("private_key", listener.private_key) if listener.private_key else ("certificate", listener.certificate)
+    holder = holder_of(listener)
     try:
         # The answer to a question for a password: none. Otherwise OpenSSL would ask on the terminal.
         context.load_cert_chain(listener.certificate, listener.private_key or None, password=lambda: b"")
@@ -121,12 +131,8 @@ def make_context(listener: Listener) -> ssl.SSLContext:
 
 
 def end_of(certificate: bytes) -> float:
-    """Return when the first certificate of a PEM file ends, s since 1970. Raises Unusable."""
+    """Return when the first certificate of a PEM file ends, s since 1970; 0 when that cannot be read from it."""
     try:
         return load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
-    except ValueError:                   # OpenSSL took it: what it cannot say is no reason to refuse it
+    except (ValueError, InvalidVersion, UnsupportedAlgorithm):  # OpenSSL took it: no reason to refuse it
         return 0.0
-
-
-def shown(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -62,6 +62,20 @@ def test_broken_files_leave_the_last_good_one_and_one_line(own, caplog):
     assert serial(line.call()) != before
 
 
+@pytest.mark.parametrize("damage", [
+    lambda file: file.unlink(), lambda file: file.write_bytes(b""), lambda file: file.write_bytes(b"\xff\0" * 50),
+    lambda file: file.write_bytes(file.read_bytes()[:200]), lambda file: file.chmod(0o604),
+    lambda file: (file.unlink(), file.mkdir())])
+@pytest.mark.parametrize("name", ["server.crt", "server.key", "ca.pem"])
+def test_nothing_that_a_file_becomes_is_raised(own, name, damage):
+    certificate = Certificate(listener_of(own, client_ca=str(own.ca)), FakeClock())
+    before = certificate.context
+    damage(own.directory / name)
+    certificate.look()
+    certificate.look(asked=True)
+    assert certificate.context is before
+
+
 def test_asked_it_says_what_it_found_in_any_case(own, caplog):
     caplog.set_level(logging.INFO)
     certificate = Certificate(listener_of(own), FakeClock())
@@ -115,6 +129,7 @@ def config_file(own, **values):
     ({"private_key": "{server}2.key"}, ["private_key = ", "the key of the certificate"]),
     ({"private_key": "{server}3.key", "certificate": "{server}3.crt"}, ["private_key = ", "without a password"]),
     ({"private_key": "{server}4.key", "certificate": "{server}4.crt"}, ["private_key = ", "closed to others"]),
+    ({"private_key": "", "certificate": "{server}6.crt"}, ["certificate = ", "closed to others"]),
     ({"certificate": "{server}5.crt"}, ["OpenSSL"]),
     ({"client_ca": "{server}5.crt"}, ["client_ca = ", "server5.crt"]),
 ])
@@ -124,6 +139,8 @@ def test_files_that_cannot_be_used_are_one_line(own, values, named):
     own.issue("server4")
     os.chmod(own.directory / "server4.key", 0o644)
     (own.directory / "server5.crt").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    (own.directory / "server6.crt").write_bytes((own.directory / "server.crt").read_bytes()
+                                                + (own.directory / "server.key").read_bytes())
     values = {key: value.format(server=own.directory / "server") for key, value in values.items()}
     with pytest.raises(ConfigError) as caught:
         Tls(load(config_file(own, **values)), FakeClock())
@@ -133,6 +150,7 @@ def test_files_that_cannot_be_used_are_one_line(own, values, named):
 
 def test_certificate_and_key_in_one_file(own):
     both = own.directory / "both.pem"
+    both.touch(0o600)
     both.write_bytes((own.directory / "server.crt").read_bytes() + (own.directory / "server.key").read_bytes())
     line = Line(own, listener=Listener(certificate=str(both)))
     panel = line.call()
