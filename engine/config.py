@@ -90,7 +90,7 @@ class Listen:
     address: Address = address("127.0.0.1:10914", "where transmitters call, TCP and UDP; of the listener `default`")
     held_max: int = whole(100_000, 1, 10_000_000, "replies", "replies that wait for the journal; beyond: no reply")
     held_per_connection_max: int = whole(256, 1, 65536, "replies", "a TCP connection with more is not read further")
-    connections_max: int = whole(20_000, 1, 1_000_000, "connections", "TCP connections of a listener; a source with "
+    connections_max: int = whole(40_000, 1, 1_000_000, "connections", "TCP connections of a listener; a source with "
                                  "more than are still free gets no further one; beyond: closed at once")
     idle_timeout_ns: int = duration("10m", "1s", "31d", "a TCP connection without a frame for so long is closed")
     frame_timeout_ns: int = duration("30s", "1s", "1h", "a frame that began must end within this")

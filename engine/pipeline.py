@@ -32,6 +32,7 @@ import uvloop
 from codec.batch import Batch
 from codec.words import PROTOCOL_NUMBER
 from engine.admit.admit import Admit
+from engine.announced import announce, replays_for
 from engine.clock import SECOND_NS, Clock
 from engine.commanding import Commanding
 from engine.config import Config, Listener
@@ -50,8 +51,6 @@ from engine.listen.descriptors import connections_each
 from engine.listen.enrolment import Enrolment
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
-from engine.listen.registered import FrameRules, Registered
-from engine.listen.replays import Replays
 from engine.listen.tcp import TcpListener
 from engine.listen.tls import Tls
 from engine.listen.udp import UdpListener
@@ -76,7 +75,6 @@ from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
 MS = 1_000_000
-REPLAYS_EACH = 16                # frames of one encrypted transmitter within the window that are planned for
 
 
 class Unusable(JournalError):
@@ -201,11 +199,11 @@ class Pipeline:
         config, loop = self.config, asyncio.get_running_loop()
         unknown, limits = config.unknown_accounts, config.listen
         enrolment = Enrolment(self.paths, unknown.policy, unknown.rate, unknown.limit,
-                              config.supervision.default_ns // MS, self.registered())
+                              config.supervision.default_ns // MS, announce(config, self.paths))
         self.enrolment = enrolment
         self.refused = RefusedFrames()
-        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats, self.replays(),
-                                 self.windows)
+        self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats,
+                                 replays_for(config, self.surroundings.entropy(16)), self.windows)
         lag = LagSampler(self.clock)
         self.view = View(self)
         self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens),
@@ -233,27 +231,6 @@ class Pipeline:
                                                          backlog=4096))
             self.bound.append((listener, tcp_socket.getsockname()[:2]))
         self.http = await self.operate.start(config.http.host, config.http.port)
-
-    def registered(self) -> list[Registered]:
-        """Return the transmitters that the configuration names, as Enrolment takes them."""
-        found: list[Registered] = []
-        for transmitter in self.config.transmitters:
-            protocol, _, rest = transmitter.account.partition(":")
-            account, _, realm = rest.partition("@")
-            supervision_ns = transmitter.supervision_ns or self.config.supervision.default_ns
-            rules = FrameRules(transmitter.window_past_ns // SECOND_NS, transmitter.window_future_ns // SECOND_NS,
-                               transmitter.encrypted_only, transmitter.check_clear_stamps,
-                               transmitter.stale == "reject")
-            found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key, rules))
-            for number in self.paths.paths_of(transmitter.account):
-                self.paths.supervise(number, supervision_ns // MS)
-        return found
-
-    def replays(self) -> Replays:
-        """Return the memory of encrypted frames, for as many transmitters as have keys, each every few seconds."""
-        keyed = [one for one in self.config.transmitters if one.key]
-        span_ns = max((one.window_past_ns + one.window_future_ns for one in keyed), default=60 * SECOND_NS)
-        return Replays(REPLAYS_EACH * len(keyed), span_ns, self.surroundings.entropy(16))
 
     def listeners(self) -> Iterator[UdpListener | TcpListener]:
         """Yield everything that holds replies."""

@@ -1,0 +1,32 @@
+"""What the configuration says of transmitters, in the form in which the stages take it."""
+from codec.words import PROTOCOL_NUMBER
+from engine.clock import SECOND_NS
+from engine.config import Config
+from engine.listen.registered import FrameRules, Registered
+from engine.listen.replays import Replays
+from engine.paths import PathTable
+
+MS = 1_000_000
+REPLAYS_EACH = 16                # frames of one encrypted transmitter within the window that are planned for
+
+
+def announce(config: Config, paths: PathTable) -> list[Registered]:
+    """Return the transmitters that the configuration names, and give the paths that they have its supervision time."""
+    found: list[Registered] = []
+    for transmitter in config.transmitters:
+        protocol, _, rest = transmitter.account.partition(":")
+        account, _, realm = rest.partition("@")
+        supervision_ns = transmitter.supervision_ns or config.supervision.default_ns
+        rules = FrameRules(transmitter.window_past_ns // SECOND_NS, transmitter.window_future_ns // SECOND_NS,
+                           transmitter.encrypted_only, transmitter.check_clear_stamps, transmitter.stale == "reject")
+        found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key, rules))
+        for number in paths.paths_of(transmitter.account):
+            paths.supervise(number, supervision_ns // MS)
+    return found
+
+
+def replays_for(config: Config, hash_key: bytes) -> Replays:
+    """Return the memory of encrypted frames, for as many transmitters as have keys, each every few seconds."""
+    keyed = [one for one in config.transmitters if one.key]
+    span_ns = max((one.window_past_ns + one.window_future_ns for one in keyed), default=60 * SECOND_NS)
+    return Replays(REPLAYS_EACH * len(keyed), span_ns, hash_key)
