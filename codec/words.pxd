@@ -22,6 +22,7 @@ cpdef enum RowKind:
     ROW_CHANGE = 4           # registry, rules, test modes, answers; native = JSON
     ROW_LEVEL = 5            # a status word, not yet compared with the last one; becomes signals, never journalled
     ROW_LIFE = 6             # the transmitter that the row names lives; never journalled
+    ROW_CANARY = 7           # the engine's own, to see that rows come through; no signal of anybody
 
 cpdef enum SignalClass:
     CLASS_NONE = 0

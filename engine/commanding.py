@@ -1,10 +1,8 @@
 """Commands to sites: read what an operator asks for, journal it, and let it wait for the transmitter's next frame."""
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
-from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +33,6 @@ class Commanding:
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._numbers = itertools.count(1)
-        # Of changes that are not durable yet, by ticket.
-        self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
 
     async def command(self, key: str, asked: Mapping[str, Any]) -> Json | None:
         """Queue a command for a transmitter; None when nobody knows it.
@@ -77,17 +73,9 @@ class Commanding:
             "realm": realm, "native": change, "received_ns": now_ns})
         if offered is None:
             return False
-        durable: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((offered[0], durable))
+        durable = self._engine.tickets.wait(offered[0])
         self._engine.on_rows()
         return await durable
-
-    def settle(self, ticket: int, *, durable: bool) -> None:
-        """Let those who wait for a ticket up to this one go on."""
-        while self._waiting and self._waiting[0][0] <= ticket:
-            waiting = self._waiting.popleft()[1]
-            if not waiting.done():
-                waiting.set_result(durable)
 
 
 def named(asked: Mapping[str, Any], name: str) -> str:

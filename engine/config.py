@@ -35,6 +35,18 @@ def read_supervision(value: str) -> int:
     return ns
 
 
+def read_every(value: str) -> int:
+    """A duration, or 0: never."""
+    ns = 0 if value == "0" else read_duration_ns(value)
+    if ns and not read_duration_ns("100ms") <= ns <= read_duration_ns("1h"):
+        raise ValueError(value)
+    return ns
+
+
+def write_every(ns: int) -> str:
+    return write_duration(ns) if ns else "0"
+
+
 def read_name(value: str) -> str:
     if re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,31}", value) is None:
         raise ValueError(value)
@@ -184,6 +196,16 @@ class Operate:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """[canary]: a row of the engine's own that goes through the whole line, to see that alarms would."""
+
+    every_ns: int = text("10s", read_every, 'a duration from "100ms" to "1h", or "0"', "how often; 0: never. Each "
+                         "costs an append and uses a number of an event", write=write_every)
+    within_ns: int = duration("5s", "100ms", "10m", "it must come out within this; /readyz fails when none came out "
+                              "for longer than this and every")
+
+
+@dataclass(frozen=True, slots=True)
 class Paths:
     """[paths]: the path table."""
 
@@ -277,6 +299,7 @@ class Config:
     store: Store = section(Store)
     forward: Forward = section(Forward)
     operate: Operate = section(Operate)
+    canary: Canary = section(Canary)
     paths: Paths = section(Paths)
     retention: Retention = section(Retention)
     log: Log = section(Log)

@@ -33,6 +33,7 @@ from codec.batch import Batch
 from codec.words import PROTOCOL_NUMBER
 from engine.admit.admit import Admit
 from engine.announced import announce, replays_for
+from engine.canary import Canary
 from engine.clock import SECOND_NS, Clock
 from engine.commanding import Commanding
 from engine.config import Config, Listener
@@ -71,6 +72,7 @@ from engine.supervise.supervisor import Supervisor
 from engine.supervise.touch_file import TouchFile
 from engine.supervise.wheel import Wheel
 from engine.surroundings import Surroundings
+from engine.tickets import Tickets
 from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
@@ -97,6 +99,7 @@ class Pipeline:
         self.outcomes_trouble = ""          # why the outcome log ends before the journal; empty while it does not
         self.hash_key = self.surroundings.entropy(16)
         self.house = House(self)
+        self.tickets = Tickets()
         self.commanding = Commanding(self)
         self.tls = Tls(config, clock)
         self.failure: Exception | None = None  # of a callback that no stage awaits
@@ -189,6 +192,7 @@ class Pipeline:
         self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, store)
         self.queries = Queries(url)
         self.forward = Forward(LoggedEvents(self.outcomes), self.clock, config.forward)
+        self.canary = Canary(self)
 
     def database_url(self) -> str:
         """Return the URL to connect to, with its password if it has one."""
@@ -243,7 +247,7 @@ class Pipeline:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self.journal_rows, self.judge, self.store.run, self.supervise, self.keep_touches, self.keeper.run,
-            self.house.run]
+            self.house.run, *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
         tasks.append(asyncio.create_task(self.wait_for_stop(), name="stop"))
@@ -314,7 +318,7 @@ class Pipeline:
             log.info("the journal takes rows again")
             self.journal_trouble = ""
         self.admit.release(ticket)
-        self.commanding.settle(ticket, durable=True)
+        self.tickets.settle(ticket, durable=True)
         for listener in self.listeners():
             listener.release(ticket)
         self.admit.record_durable(sealed, self.to_durable, self.clock.wall_ns())
@@ -335,7 +339,7 @@ class Pipeline:
             ticket = self.admit.take()
         self.admit.urgency_min = URGENCY_OF_ROOM[self.journal.room()]
         self.admit.fail(ticket)
-        self.commanding.settle(ticket, durable=False)
+        self.tickets.settle(ticket, durable=False)
         for batch in lost:
             self.paths.retract(batch)
         for listener in self.listeners():

@@ -19,6 +19,7 @@ def bind_readings(metrics: Metrics, engine: Pipeline) -> None:
     bind_journal_and_filter(metrics, engine)
     bind_readers(metrics, engine)
     bind_supervise(metrics, engine)
+    bind_canary(metrics, engine)
     metrics.bind("tocsin_build_info", lambda: 1, VERSION, "", PYTHON, "")
     metrics.bind("tocsin_clock_offset_seconds", clock_offset_seconds)
     started = engine.clock.wall_ns() / SECOND_NS
@@ -108,3 +109,12 @@ def bind_supervise(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_line_faults_cleared_total", lambda: supervisor.cleared)
     metrics.bind("tocsin_path_visits_total", lambda: supervisor.looked_at)
     metrics.bind("tocsin_listening_seconds", lambda: engine.listening.listening_ms / 1000)
+
+
+def bind_canary(metrics: Metrics, engine: Pipeline) -> None:
+    """Bind what the canary shows; turned off it shows nothing, so that no alert waits for it."""
+    canary = engine.canary
+    if canary.on:
+        metrics.bind("tocsin_canary_last_success_timestamp_seconds", lambda: canary.last_ns / SECOND_NS)
+        metrics.bind("tocsin_canary_stored_last_success_timestamp_seconds", lambda: canary.stored_ns / SECOND_NS)
+        metrics.bind("tocsin_canary_round_trip_seconds", lambda: canary.round_trip)

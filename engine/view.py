@@ -55,6 +55,8 @@ class View:
                 "store": {"position": str(store.position), "up": store.up, "last_error": store.last_error},
                 "supervise": {"listening_ms": engine.listening.listening_ms,
                               "credited_ms": engine.listening.credited_ms},
+                "canary": {"last_success_at": at(engine.canary.last_ns), "stored_at": at(engine.canary.stored_ns),
+                           **engine.canary.status()},
             },
             "snapshot_at": at(engine.house.snapshot_ns),
         }
@@ -68,6 +70,7 @@ class View:
             Check("journal", not trouble, trouble),
             Check("outcomes", not engine.outcomes_trouble, engine.outcomes_trouble),
             Check("listeners", bool(engine.bound), "no listener is bound"),
+            *engine.canary.checks(),
             Check("running", not engine.stopping.is_set(), "the engine is stopping"),
         )
 

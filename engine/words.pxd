@@ -14,6 +14,7 @@ cpdef enum Reason:
     REASON_NO_ALARM_OPEN = 4 # a restore of nothing that is open
     REASON_CLASS_OFF = 5     # security or medical, not turned on
     REASON_CANCELLED = 6     # a cancel or abort: reported with the alarm, clears nothing
+    REASON_CANARY = 7        # the engine's own: an event for the engine alone
 
 cpdef enum Verification:
     VERIFICATION_NONE = 0
@@ -22,6 +23,7 @@ cpdef enum Verification:
     VERIFICATION_FALSE = 3
     VERIFICATION_TEST = 4
     VERIFICATION_LATE = 5
+    VERIFICATION_CANARY = 6  # no subscriber can ask for it, and it is not stored
 
 cpdef enum EventType:
     EVENT_RAISED = 1

@@ -43,6 +43,7 @@ cdef class Filter:
     cdef void judge(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
     cdef void raises(self, const Columns* c, uint32_t row, uint64_t signal, uint16_t rule) noexcept nogil
     cdef void clears(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
+    cdef void sing(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
     cdef void decide(self, uint32_t row, uint8_t verdict, uint8_t reason, uint16_t rule) noexcept nogil
     cdef void tell(self, const Columns* c, uint32_t row, uint64_t signal, uint8_t type, Alarm* alarm) noexcept nogil
     cdef void tell_volatile(self, const Columns* c, uint32_t row) noexcept nogil

@@ -5,20 +5,20 @@ from libc.string cimport memset
 
 from codec.batch cimport Batch, Text
 from codec.json_text cimport JSON_BYTES_PER_BYTE, JSON_TIME_BYTES, json_string, json_time
-from codec.words cimport ROW_SIGNAL, STATE_CLEARED
+from codec.words cimport ROW_CANARY, ROW_SIGNAL, STATE_CLEARED
 from engine.filter.alarms cimport (
     NO_SLOT, Item, Place, alarm_is_open, alarm_keep, alarm_release, alarms_add, alarms_check, alarms_create,
     alarms_destroy, alarms_find, alarms_remove, alarms_seek, place_hash, place_of,
 )
 from engine.filter.event cimport SOURCE_BYTES_MAX, event_bytes_max, event_push
 from engine.filter.rules cimport (
-    RULE_ALARM, RULE_ALARM_CHOSEN, RULE_CLASS_OFF, RULE_NO_ALARM_OPEN, RULE_NONE, RULE_RESTORE, RULE_UNTRACKED,
-    RULES_VERSION, is_off, priority_of, rule_of, verification_of, verification_rank,
+    RULE_ALARM, RULE_ALARM_CHOSEN, RULE_CANARY, RULE_CLASS_OFF, RULE_NO_ALARM_OPEN, RULE_NONE, RULE_RESTORE,
+    RULE_UNTRACKED, RULES_VERSION, is_off, priority_of, rule_of, verification_of, verification_rank,
 )
 from engine.filter.snapshot cimport Saved, snapshot_header, snapshot_load, snapshot_save
 from engine.words cimport (
-    EVENT_CLEARED, EVENT_RAISED, EVENT_UPDATED, REASON_ALARM, REASON_CLASS_OFF, REASON_NO_ALARM_OPEN, REASON_NONE,
-    REASON_RESTORE, REASON_STATE, VERDICT_FORWARD, VERDICT_NONE, VERDICT_SUPPRESS,
+    EVENT_CLEARED, EVENT_RAISED, EVENT_UPDATED, REASON_ALARM, REASON_CANARY, REASON_CLASS_OFF, REASON_NO_ALARM_OPEN,
+    REASON_NONE, REASON_RESTORE, REASON_STATE, VERDICT_FORWARD, VERDICT_NONE, VERDICT_SUPPRESS, VERIFICATION_CANARY,
 )
 
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT
@@ -38,12 +38,12 @@ cdef inline uint32_t items_max(uint64_t alarms_max) noexcept:
 
 
 cdef inline bint makes_event(uint16_t rule) noexcept nogil:
-    return rule == RULE_ALARM or rule == RULE_ALARM_CHOSEN or rule == RULE_RESTORE
+    return rule == RULE_ALARM or rule == RULE_ALARM_CHOSEN or rule == RULE_RESTORE or rule == RULE_CANARY
 
 
 cdef inline uint16_t row_rule(const Choice* choice, const Columns* c, uint32_t row) noexcept nogil:
     if c.kind[row] != ROW_SIGNAL:
-        return RULE_NONE
+        return RULE_CANARY if c.kind[row] == ROW_CANARY else RULE_NONE
     return rule_of(choice, c.signal_class[row], c.state[row], c.condition[row])
 
 
@@ -117,7 +117,8 @@ cdef class Filter:
                 self.outcome.verdicts.rule[row] = RULE_NONE
                 self.outcome.verdicts.verdict[row] = VERDICT_NONE
                 self.outcome.verdicts.reason[row] = REASON_NONE
-                if makes_event(row_rule(&self.choice, c, row)) and not is_off(&self.choice, c.signal_class[row]):
+                if c.kind[row] == ROW_SIGNAL and makes_event(row_rule(&self.choice, c, row)) \
+                        and not is_off(&self.choice, c.signal_class[row]):
                     self.tell_volatile(c, row)
         return self.outcome.encode()
 
@@ -145,6 +146,9 @@ cdef class Filter:
         if rule == RULE_NONE:
             # ROW_CHANGE: registry, test modes, answers and new rules will act here. ROW_TICK: deadlines will.
             self.decide(row, VERDICT_NONE, REASON_NONE, RULE_NONE)
+            return
+        if rule == RULE_CANARY:
+            self.sing(c, row, signal)
             return
         self.signals[c.signal_class[row] & (CLASSES - 1)] += 1
         if rule == RULE_ALARM or rule == RULE_ALARM_CHOSEN:
@@ -223,12 +227,23 @@ cdef class Filter:
             self.tell(c, row, signal, EVENT_CLEARED, alarm)
             alarms_remove(&self.alarms, slot, hash)
 
+    cdef void sing(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil:
+        """The engine's own row: an event like that of a new alarm, which nothing remembers."""
+        cdef Alarm passing
+        memset(&passing, 0, sizeof(passing))
+        passing.id = signal
+        passing.opened_ns = c.received_ns[row]
+        passing.verification = VERIFICATION_CANARY
+        passing.count = 1
+        self.decide(row, VERDICT_FORWARD, REASON_CANARY, RULE_CANARY)
+        self.tell(c, row, signal, EVENT_RAISED, &passing)
+
     cdef void decide(self, uint32_t row, uint8_t verdict, uint8_t reason, uint16_t rule) noexcept nogil:
         self.outcome.verdicts.verdict[row] = verdict
         self.outcome.verdicts.reason[row] = reason
         self.outcome.verdicts.rule[row] = rule
         self.outcome.verdicts.rule_version[row] = RULES_VERSION if rule else 0
-        if rule:
+        if rule and rule != RULE_CANARY:     # counted are verdicts on signals
             self.verdicts[verdict * REASONS + reason] += 1
 
     cdef void tell(self, const Columns* c, uint32_t row, uint64_t signal, uint8_t type, Alarm* alarm) noexcept nogil:

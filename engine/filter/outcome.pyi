@@ -17,7 +17,7 @@ class Outcome:
     def view(encoded: bytes) -> Outcome:
         """Return a read-only outcome over `encoded`, which it keeps alive. Raises ValueError."""
     def blocks(self, *, numbered: bool = True) -> bytes:
-        """Return the Server-Sent Events blocks of all events, one after the other.
+        """Return the Server-Sent Events blocks of all events but a canary's, one after the other.
 
         numbered  False: without their `id:` lines, so that no subscriber resumes behind them
         """

@@ -3,6 +3,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from engine.words cimport VERIFICATION_CANARY
+
 from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEXT
 
 
@@ -146,6 +148,8 @@ cdef class Outcome:
         cdef Text block
         parts = []
         for i in range(self.events_count):
+            if self.events.verification[i] == VERIFICATION_CANARY:
+                continue
             block = self.events.block[i]
             if not numbered:             # from `data: ` on
                 block.size -= self.events.json[i].at - DATA_BYTES - block.at

@@ -6,6 +6,7 @@
 #   security, medical, on      forward, alarm (1)    the same
 #   security, medical, off     suppress, class_off   the same when an item is still open from before, else class_off
 #   every other class          suppress, state       suppress, state
+#   (a canary row)             forward, canary: an event with a number, that only the engine itself selects
 #
 #   (1) raised only; without an end (an opening, an access) it is state.
 #
@@ -42,7 +43,8 @@ cpdef enum Rule:                 # stored beside verdicts: never reused, only ad
     RULE_CANCEL = 7
     RULE_RESET = 8
     RULE_UNTRACKED = 9
-    RULE_COUNT = 10
+    RULE_CANARY = 10
+    RULE_COUNT = 11
 
 cdef struct Choice:              # what the configuration chooses
     bint security

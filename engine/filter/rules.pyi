@@ -13,7 +13,8 @@ class Rule(IntEnum):
     RULE_CANCEL = 7
     RULE_RESET = 8
     RULE_UNTRACKED = 9
-    RULE_COUNT = 10
+    RULE_CANARY = 10
+    RULE_COUNT = 11
 
 RULE_VERSION: int
 """The version of the whole table; it stands beside every verdict."""

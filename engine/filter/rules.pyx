@@ -12,4 +12,5 @@ RULE_TEXT = {
     int(RULE_CANCEL): "cancelled, aborted or silenced at the panel: stored as state, clears nothing",
     int(RULE_RESET): "reset at the panel: stored as state, clears nothing by itself",
     int(RULE_UNTRACKED): "raised while the alarm table is full: forwarded as an alarm of its own that is not kept",
+    int(RULE_CANARY): "the engine's own canary: an event that no subscriber is given; no alarm is kept of it",
 }

@@ -16,7 +16,7 @@ from aiohttp import web
 from engine.clock import Clock
 from engine.forward.question import Question
 from engine.forward.source import EventSource, Trimmed
-from engine.forward.subscriber import Subscriber
+from engine.forward.subscriber import Reader, Subscriber
 from engine.histogram import Histogram
 
 logger = logging.getLogger("engine.forward")
@@ -102,7 +102,7 @@ class Forward:
         self._arm()
         try:
             await subscriber.open()
-            await self._run(subscriber, question)
+            await self.follow(subscriber, question)
         except ConnectionError:
             subscriber.reason = subscriber.reason or "left"
         except asyncio.CancelledError:
@@ -139,8 +139,11 @@ class Forward:
         for subscriber in tuple(self._subscribers):
             subscriber.finish("shutdown")
 
-    async def _run(self, subscriber: Subscriber, question: Question) -> None:
-        """Begin where the question says, then follow the source; over a gap as often as it is trimmed."""
+    async def follow(self, subscriber: Reader, question: Question) -> None:
+        """Begin where the question says, then follow the source; over a gap as often as it is trimmed.
+
+        Never returns. Raises ConnectionError when the subscriber has gone, and what the source raises
+        """
         head = self._source.latest_event()
         after = head if question.after is None else question.after
         start = b"retry: %d\n" % RETRY_MS
@@ -160,7 +163,7 @@ class Forward:
                 subscriber.position = subscriber.position_told = trimmed.oldest - 1
                 self._tell_gap(subscriber, {"reason": "trimmed", "oldest": str(trimmed.oldest)}, trimmed.oldest - 1)
 
-    async def _follow(self, subscriber: Subscriber, question: Question, head: int) -> None:
+    async def _follow(self, subscriber: Reader, question: Question, head: int) -> None:
         """Write what the source yields after the subscriber's position. Raises Trimmed, ConnectionError."""
         outcomes = self._source.events_after(subscriber.position)
         select, record = question.selection.select, question.selection.record
@@ -180,11 +183,11 @@ class Forward:
                     record(outcome, max(before, head), subscriber.position, self.latency, self._clock.wall_ns())
                     await asyncio.sleep(0)       # a long replay from files must not hold the loop
 
-    def _write(self, subscriber: Subscriber, blocks: bytes) -> None:
+    def _write(self, subscriber: Reader, blocks: bytes) -> None:
         subscriber.write(blocks, self._clock.monotonic_ns())
         self.bytes_written += len(blocks)
 
-    def _tell_gap(self, subscriber: Subscriber, data: Mapping[str, str], resume: int) -> None:
+    def _tell_gap(self, subscriber: Reader, data: Mapping[str, str], resume: int) -> None:
         """Say once that events are missing; the block's id lets the next reconnection resume behind the gap."""
         reason = data["reason"]
         self.gaps[reason] = self.gaps.get(reason, 0) + 1

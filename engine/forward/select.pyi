@@ -4,7 +4,9 @@ from engine.histogram import Histogram
 CLASS_BITS: dict[str, int]
 """The bit of each class in a class mask."""
 VERIFICATION_BITS: dict[str, int]
-"""The bit of each verification in a verification mask."""
+"""The bit of each verification in a verification mask, of those that may be asked for."""
+VERIFICATION_OWN: int
+"""The mask of the engine's own subscriber: canaries alone."""
 CLASS_ALL: int
 VERIFICATION_DEFAULT: int
 """All but test; an event without a verification is in it too, so that none falls through."""

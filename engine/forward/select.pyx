@@ -11,17 +11,19 @@ from codec.batch cimport Text
 from codec.words cimport CLASS_COUNT
 from engine.filter.outcome cimport Events, Outcome
 from engine.histogram cimport Histogram, histogram_add
-from engine.words cimport (VERIFICATION_CONFIRMED, VERIFICATION_FALSE, VERIFICATION_LATE, VERIFICATION_NONE,
-                           VERIFICATION_TEST, VERIFICATION_UNCONFIRMED)
+from engine.words cimport (VERIFICATION_CANARY, VERIFICATION_CONFIRMED, VERIFICATION_FALSE, VERIFICATION_LATE,
+                           VERIFICATION_NONE, VERIFICATION_TEST, VERIFICATION_UNCONFIRMED)
 
 from codec.words import CLASS_TEXT
 from engine.words import VERIFICATION_TEXT
 
 CLASS_BITS = {text: 1 << number for number, text in CLASS_TEXT.items() if number}
-VERIFICATION_BITS = {text: 1 << number for number, text in VERIFICATION_TEXT.items() if number}
+VERIFICATION_BITS = {text: 1 << number for number, text in VERIFICATION_TEXT.items()
+                     if number and number != VERIFICATION_CANARY}
 CLASS_ALL = (1 << CLASS_COUNT) - 1
 VERIFICATION_DEFAULT = (1 << VERIFICATION_NONE | 1 << VERIFICATION_UNCONFIRMED | 1 << VERIFICATION_CONFIRMED
                         | 1 << VERIFICATION_LATE | 1 << VERIFICATION_FALSE)
+VERIFICATION_OWN = 1 << VERIFICATION_CANARY
 
 cdef enum:
     KEY_BYTES = 7                    # "area":

@@ -2,12 +2,26 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store",
            "X-Accel-Buffering": "no"}
+
+
+class Reader(Protocol):
+    """Whoever follows the events: a subscriber's connection, or the engine itself."""
+
+    position: int                    # number of the last event looked at
+    position_told: int               # number that the subscriber would resume from
+
+    def write(self, blocks: bytes, now_ns: int, /) -> None:
+        """Take blocks without waiting."""
+
+    async def drained(self) -> None:
+        """Return when what was written has been taken. Raises ConnectionError when nobody is there."""
 
 
 class Subscriber:

@@ -48,7 +48,10 @@ class EventCopy(Copy):
 
     def __init__(self, partition: int = 0) -> None: ...
     def add(self, outcome: Outcome, begin: int, end: int) -> int:
-        """Add the events [begin, end) of `outcome`. Raises MemoryError, and then none is added."""
+        """Add the events [begin, end) of `outcome`; canaries are passed over.
+
+        Returns  rows added. Raises MemoryError, and then none is
+        """
 
 class PathCopy(Copy):
     """Paths in the order of PATH_COLUMNS; in bulk filled from Cython by `copy_path`."""

@@ -11,6 +11,7 @@ from libc.string cimport memcpy
 from codec.batch cimport Batch, Columns, NO_PATH, TIME_NONE, Text
 from codec.words cimport CLASS_COUNT, CONDITION_COUNT, PROTOCOL_COUNT, ROW_SIGNAL, STATE_COUNT
 from engine.filter.outcome cimport Events, Outcome, Verdicts
+from engine.words cimport VERIFICATION_CANARY
 
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, STATE_TEXT
 from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEXT
@@ -311,21 +312,24 @@ cdef class EventCopy(Copy):
         self.base = <uint64_t>partition << 53
 
     def add(self, Outcome outcome not None, uint32_t begin, uint32_t end):
-        cdef uint32_t i
+        cdef uint32_t i, added = 0
         cdef size_t used = self.buffer.used
         cdef bint room = True
         assert self.exports == 0
         assert begin <= end <= outcome.events_count
         with nogil:
             for i in range(begin, end):
+                if outcome.events.verification[i] == VERIFICATION_CANARY:
+                    continue
                 room = copy_event(&self.buffer, &outcome.events, outcome.arena, i, self.base)
                 if not room:
                     break
+                added += 1
         if not room:
             self.buffer.used = used
             raise MemoryError()
-        self.rows += end - begin
-        return end - begin
+        self.rows += added
+        return added
 
 
 cdef Span span_of(object text):

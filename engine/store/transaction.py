@@ -238,6 +238,8 @@ class Transaction:
         self.events.clear()
         for piece in pieces:
             self.events.add(piece.entry[2], piece.begin, piece.end)
+        if not self.events.rows:         # a canary's alone
+            return
         await self._copy(connection, "event", EVENT_COLUMNS, self.events)
         first, _ = event_of(pieces[0].entry[2], pieces[0].begin)
         last, _ = event_of(pieces[-1].entry[2], pieces[-1].end - 1)

@@ -35,6 +35,16 @@ def number(field: bytes | None) -> int:
     return int.from_bytes(field, "big", signed=True)
 
 
+def test_canaries_are_no_rows() -> None:
+    batch = Batch(2, 512)
+    batch.add(kind=7, protocol=1, account="0000", received_ns=NOW_NS)
+    batch.add(protocol=1, account="0001", signal_class=1, state=1, received_ns=NOW_NS)
+    made = outcome([(1, 7, 10, 2), (1, 1, 1, 2)], [event(5, 77, 77, verification=6), event(6, 78, 78)])
+    signals, events = SignalCopy(), EventCopy()
+    assert (signals.add(batch, made, 77, 0, 2, 0), events.add(made, 0, 2), events.add(made, 0, 1)) == (1, 1, 0)
+    assert [number(row[0]) for row in fields(bytes(memoryview(events)))] == [6]
+
+
 def test_a_signal_field_by_field() -> None:
     batch = Batch(1, 512)
     batch.add(protocol=2, account="889", realm="nghe-an", point="1/2", native="é", details='{"room":"é"}',

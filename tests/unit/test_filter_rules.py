@@ -306,6 +306,39 @@ def test_account_and_realm_do_not_run_into_each_other() -> None:
     assert desk.filter.alarms_open == 3
 
 
+def test_a_canary_leaves_and_nothing_remembers_it() -> None:
+    desk = Desk()
+    desk.give(FIRE, RAISED)
+    alarms, counts = desk.filter.open_alarms(), (desk.filter.verdict_counts(), desk.filter.signal_counts())
+    for number in (1001, 1002):
+        verdict, event = desk.give(0, State.STATE_NONE, kind=RowKind.ROW_CANARY, native=f"canary {number}")
+        assert is_verdict(verdict, "forward", "canary", Rule.RULE_CANARY)
+        assert event is not None
+        assert (event["type"], event["verification"], event["revision"]) == ("raised", "canary", 1)
+        assert (event["number"], event["alarm"], event["signal"]) == (number + 1, number, number)
+        assert f'"native":"canary {number}"'.encode() in event["json"]
+    assert desk.filter.open_alarms() == alarms
+    assert (desk.filter.verdict_counts(), desk.filter.signal_counts()) == counts
+    update = desk.give(FIRE, RAISED)[1]
+    assert (update["type"], update["alarm"], update["number"], update["count"]) == ("updated", 1000, 1004, 2)
+
+
+def test_a_canary_that_is_not_durable_is_not_shown() -> None:
+    batch = Batch(2, 4096)
+    assert batch.add(kind=RowKind.ROW_CANARY, protocol=1, account="0000")
+    assert batch.add(protocol=1, account="0123", signal_class=FIRE, state=RAISED)
+    shown = Outcome.view(Desk().filter.show(batch))
+    assert [shown.event(index)["class"] for index in range(shown.events_in)] == [FIRE]
+
+
+def test_what_is_shown_past_the_outcome_log_leaves_out_canaries() -> None:
+    batch = Batch(2, 4096)
+    assert batch.add(kind=RowKind.ROW_CANARY, protocol=1, account="0000", native="canary")
+    assert batch.add(protocol=1, account="0123", signal_class=FIRE, state=RAISED)
+    outcome = Outcome.view(Desk().filter.apply(1000, batch))
+    assert (outcome.events_in, outcome.blocks()) == (2, outcome.event(1)["block"])
+
+
 def test_counts() -> None:
     desk = Desk()
     desk.give(FIRE, RAISED)

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.forward.question import BadQuestion, read_question
-from engine.forward.select import CLASS_ALL, CLASS_BITS, VERIFICATION_BITS, VERIFICATION_DEFAULT, Selection
+from engine.forward.select import (
+    CLASS_ALL,
+    CLASS_BITS,
+    VERIFICATION_BITS,
+    VERIFICATION_DEFAULT,
+    VERIFICATION_OWN,
+    Selection,
+)
 from engine.histogram import Histogram
 from tests.http_world import FIRE, GAS, LATE, TEST, UNCONFIRMED, Event, make_outcome
 
@@ -57,6 +64,18 @@ def test_all_but_test_is_the_default() -> None:
     assert (last, count) == (6, 5)
     assert b"id: %d\n" % (TEST + 1) not in blocks
     assert VERIFICATION_BITS["test"] & VERIFICATION_DEFAULT == 0
+
+
+def test_a_canary_is_for_the_engine_alone() -> None:
+    canary = VERIFICATION_OWN.bit_length() - 1
+    outcome = make_outcome([Event(1, 0, canary), Event(2, FIRE, UNCONFIRMED), Event(3, 0, canary)])
+    assert Selection(CLASS_ALL, VERIFICATION_OWN).select(outcome, 0)[1:] == (3, 2)
+    everything = read_question({}, {"verification": ",".join(VERIFICATION_BITS)}).selection
+    for selection in (Selection(), everything):
+        blocks, last, count = selection.select(outcome, 0)
+        assert (blocks, last, count) == (Event(2, FIRE, UNCONFIRMED).block(), 3, 1)
+    with pytest.raises(BadQuestion):
+        read_question({}, {"verification": "canary"})
 
 
 def test_nothing_is_selected_from_an_outcome_without_events() -> None:

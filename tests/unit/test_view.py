@@ -9,7 +9,7 @@ import pytest
 from codec.batch import Batch
 from codec.words import Condition
 from engine.journal.space import Room
-from engine.operate.view import Away, RejectedQuestion, SignalQuestion, TransmitterQuestion
+from engine.operate.view import Away, Check, RejectedQuestion, SignalQuestion, TransmitterQuestion
 from engine.store.queries import DatabaseAway
 from engine.store.writer import StoreCounters
 from engine.view import View, at
@@ -48,6 +48,7 @@ def engine():
             alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
         journal_trouble="", outcomes_trouble="", stopping=asyncio.Event(),
+        canary=SimpleNamespace(last_ns=0, stored_ns=0, status=dict, checks=lambda: (Check("canary", True),)),
         house=SimpleNamespace(snapshot_ns=0), enrolment=world.enrolment, receiver=world.receiver,
         world=world)
     pipeline.view = View(pipeline)
@@ -84,7 +85,7 @@ def test_ready_says_what_is_not(engine):
     engine.bound = []
     engine.stopping.set()
     assert [(check.name, check.ok) for check in engine.view.ready()] == [
-        ("journal", False), ("outcomes", False), ("listeners", False), ("running", False)]
+        ("journal", False), ("outcomes", False), ("listeners", False), ("canary", True), ("running", False)]
 
 
 def test_a_transmitter_is_as_bad_as_its_worst_path(engine):
