@@ -120,7 +120,8 @@ def test_kill_under_load_three_times() -> None:
             with engine.subscribed(f"?after={began}") as stream:
                 events = stream.take(len(stored))
                 assert Counter(event.data["native"] for event in events) == stored
-                assert [int(event.id) for event in events] == list(range(int(began) + 1, int(began) + 1 + len(events)))
+                numbers = [int(began), *(int(event.id) for event in events)]     # canaries leave holes
+                assert numbers == sorted(set(numbers))
                 assert [int(event.data["signal_id"]) for event in events] == [
                     row["id"] for row in engine.rows("SELECT id FROM tocsin.signal ORDER BY id")]
                 with engine.counting({"duplicates": 1, "signals": 0}):
