@@ -71,7 +71,8 @@ class House:
         try:
             await step()
         except JournalError as error:
-            log.error("housekeeping failed", extra={"step": step.__name__, "why": str(error)})
+            log.error("housekeeping failed and is tried again; look at the journal's disk: while this lasts the "
+                      "journal may grow, and a start take longer", extra={"step": step.__name__, "why": str(error)})
 
     async def trim_outcomes(self) -> None:
         engine = self._engine

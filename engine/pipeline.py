@@ -330,7 +330,7 @@ class Pipeline:
     def lose(self, sealed: Batch, ticket: int, error: JournalError) -> None:
         """Rows could not be made durable: no reply leaves, and what makes an alarm is shown all the same."""
         if str(error) != self.journal_trouble:
-            log.error("the journal refuses rows; they get no reply", extra={"why": str(error)})
+            log.error("the journal refuses rows; they get no reply: look at its disk", extra={"why": str(error)})
         self.journal_trouble = str(error)
         self.view.journal_failures[type(error).__name__.lower()] += 1
         lost = [sealed]
@@ -366,7 +366,7 @@ class Pipeline:
                 self.keep_outcome(span, outcome, self.filter)
                 return
             except JournalError as error:
-                log.error("the outcome log refuses entries; events are shown, and it is made again when there is room",
+                log.error("the outcome log refuses entries; events are shown; it is made again when its disk allows",
                           extra={"why": str(error)})
                 self.outcomes_trouble = str(error)
         if not replayed:

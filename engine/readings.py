@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.clock import SECOND_NS, clock_offset_seconds
 from engine.heartbeats import HEARTBEAT_LOG_ROWS
+from engine.journal.space import Room
 from engine.operate.metrics import Metrics
 from engine.version import PYTHON, VERSION
 
@@ -75,6 +76,7 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_journal_bytes", lambda: int(journal.stat()["bytes"]))
     metrics.bind("tocsin_journal_capacity_bytes", lambda: int(journal.stat()["bytes_max"]))
     metrics.bind("tocsin_journal_segments", lambda: int(journal.stat()["segments"]))
+    metrics.bind("tocsin_journal_room", lambda: {room.value: int(room is journal.room()) for room in Room})
     metrics.bind("tocsin_journal_disk_free_bytes", engine.disk.free_bytes)
     metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.house.snapshot_ns / SECOND_NS)
     metrics.bind("tocsin_signals_total", judging.signal_counts)
@@ -88,6 +90,8 @@ def bind_readers(metrics: Metrics, engine: Pipeline) -> None:
     store, journal = engine.store.counters, engine.journal
     metrics.bind("tocsin_store_rows_total", lambda: store.rows_total)
     metrics.bind("tocsin_store_refused_total", lambda: store.refused_total)
+    metrics.bind("tocsin_store_trimmed_total", lambda: store.trimmed_total)
+    metrics.bind("tocsin_store_ahead_total", lambda: store.ahead_total)
     metrics.bind("tocsin_store_retries_total", lambda: store.reconnects_total)
     metrics.bind("tocsin_store_restarts_total", lambda: engine.postgres.restarts if engine.postgres else 0)
     metrics.bind("tocsin_store_lag_rows", lambda: max(0, engine.judged() - max(store.position, journal.first - 1)))

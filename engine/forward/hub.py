@@ -215,7 +215,8 @@ class Forward:
         self._arm()
 
     def _cut(self, subscriber: Subscriber, reason: str) -> None:
-        logger.warning("subscriber cut off: %s, %d bytes waiting", reason, subscriber.waiting())
+        logger.warning("subscriber cut off (%s, %d bytes waiting): it took too little; what it missed comes when it "
+                       "resumes", reason, subscriber.waiting())
         subscriber.cut(reason)
 
     def _comment(self, subscriber: Subscriber) -> None:

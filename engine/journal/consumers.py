@@ -31,9 +31,9 @@ class Consumers:
             line = (await self._disk.read(file, 0, 256)).decode("ascii", "replace")
             parts = line.split()
             if len(parts) != 3 or line != self._line(parts[0], parts[1]):
-                log.warning("%s is broken and not used", file)
+                log.warning("%s is broken and not used: its reader is asked how far it has come, nothing is lost", file)
             elif parts[0] != self._journal:
-                log.warning("%s belongs to another journal and is not used", file)
+                log.warning("%s belongs to another journal and is not used; nothing is lost", file)
             else:
                 self._told[match[1]] = self._written[match[1]] = int(parts[1])
 

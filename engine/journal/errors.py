@@ -24,8 +24,9 @@ class Damaged(JournalError):
         self.segment = segment
         self.offset = offset
         remedy = remedy or (
-            "copy the data directory away, then restore this file from a backup; only if that cannot be done, "
-            "move the directory aside and start with an empty one"
+            "`tocsin journal verify` names every damaged place; copy the data directory away, then restore this "
+            "file from a backup; only if that cannot be done, move the directory `journal` aside and start with an "
+            "empty one"
         )
         super().__init__(f"{segment}, offset {offset}: {what}; {remedy}")
 

@@ -242,7 +242,7 @@ class Journal:
         try:
             await self._consumers.flush()
         except JournalError as error:
-            log.warning("the last positions could not be written: %s", error)
+            log.warning("the last positions could not be written; the next start asks the database: %s", error)
         await self._log.close()
 
     def deletable(self) -> int:

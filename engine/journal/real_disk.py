@@ -131,7 +131,8 @@ class RealDisk:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(self._lock)
-            raise Locked(f"{directory} is in use by another engine") from error
+            raise Locked(f"{directory} is in use by another engine: stop that one, or give this one other "
+                         "--data") from error
         for leftover in self._directory.glob("*" + NEW_SUFFIX):
             leftover.unlink()
         self._flush = Worker("journal-flush")

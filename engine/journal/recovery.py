@@ -161,5 +161,7 @@ async def settle_last(disk: Disk, segment: Segment, file: File, cut_after: int |
             await file.write(entry_at, data[entry_at:segment.end], sync=True)
     rest = len(data) - data.count(0, segment.end) - segment.end
     if rest > 0:
-        log.warning("%s: cut at offset %d, after number %d", segment.file, segment.end, segment.last)
+        why = "its end was never acknowledged" if cut_after is None else "what was behind is made again"
+        log.warning("%s: cut at offset %d, after number %d: %s, nothing is lost", segment.file, segment.end,
+                    segment.last, why)
         await file.cut(segment.end, segment.size)

@@ -153,7 +153,8 @@ class SegmentLog:
             await self.disk.sync_names()
         except BaseException:
             self._sync_failed = True
-            log.error("%s could not be flushed after number %d; restart the engine", self._prefix, self.synced)
+            log.error("%s could not be flushed after number %d: no snapshot can be written any more; look at the "
+                      "disk, then restart the engine", self._prefix, self.synced)
             raise
         finally:
             for file in closed:
@@ -244,7 +245,8 @@ class SegmentLog:
             self._space.discard(segment.file)
             file.close()
         elif self._file is not None:
-            log.error("%s: given up at offset %d after a failed write", self._newest.file, self._newest.end)
+            log.error("%s: given up at offset %d after a failed write; what is before it stays, what comes goes into a "
+                      "new file", self._newest.file, self._newest.end)
             if self.synced >= self._newest.last:
                 self._file.close()
             else:
@@ -332,7 +334,7 @@ class SegmentLog:
             try:
                 await self.trim(upto, bytes_max=self._space.bytes_for(size + SEGMENT_HEADER_BYTES))
             except Unavailable as error:  # whether there is room all the same is seen when it is taken
-                log.warning("an old segment could not be deleted: %s", error)
+                log.warning("an old segment could not be deleted; when this lasts, the journal fills: %s", error)
 
     async def trim(self, upto: int, *, bytes_max: int | None = None, keep_ns: int | None = None) -> int:
         """Delete whole segments, oldest first, of numbers up to `upto`; return how many.

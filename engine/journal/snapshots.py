@@ -117,7 +117,7 @@ class Snapshots:
             whole = len(head) == HEADER_BYTES and CHECKSUM.unpack_from(head, HEADER.size)[0] == \
                 zlib.crc32(head[:HEADER.size])
             if whole and HEADER.unpack_from(head)[3] != self._journal:
-                log.warning("%s belongs to another journal and is not used", file)
+                log.warning("%s belongs to another journal and is not used; nothing is lost", file)
                 continue
             self._kept.setdefault(match[1], []).append((int(match[2]), file))
         for kept in self._kept.values():
@@ -149,9 +149,10 @@ class Snapshots:
             try:
                 found = decode(await self._disk.read(file, 0, self._disk.size(file)))
             except (ValueError, JournalError) as error:
-                log.error("%s cannot be used: %s", file, error)
+                log.error("%s cannot be used, an older one or the whole journal is read instead: %s", file, error)
                 continue
             if found.at == at and found.at <= head and found.journal == self._journal:
                 return found
-            log.error("%s cannot be used: its position is %d, the journal ends at %d", file, found.at, head)
+            log.error("%s cannot be used, an older one or the whole journal is read instead: its position is %d, the "
+                      "journal ends at %d", file, found.at, head)
         return None

@@ -115,7 +115,8 @@ class Space:
         try:
             (await self._disk.create(self._reserve, size)).close()
         except JournalError as error:
-            log.warning("no space could be set aside for urgent entries: %s", error)
+            log.warning("no space could be set aside for fire, gas and prealarm, make room on the journal's disk: %s",
+                        error)
             return False
         self._reserve_bytes = size
         return True
@@ -131,7 +132,8 @@ class Space:
         try:
             self._spare = (name, await self._disk.create(name, size), size)
         except JournalError as error:  # tried again when the segment is needed
-            log.warning("the next segment could not be made ahead of time: %s", error)
+            log.warning("the next segment could not be made ahead of time; without room when it is needed, rows are "
+                        "refused: %s", error)
         finally:
             self._making = None
 
@@ -170,7 +172,9 @@ class Space:
         if self._reserve_bytes >= need:
             size, self._reserve_bytes = self._reserve_bytes, 0
             await self._disk.rename(self._reserve, name)
-            log.error("urgent entries now use the space that was set aside for them")
+            log.error("fire, gas and prealarm now use the space that was set aside for them, everything else is "
+                      "refused: make room on the journal's disk, or bring the database back so that stored segments "
+                      "can go")
             return self._disk.open(name), size, True
         if need > self._allowed(urgent=True):
             raise Full("the journal's limit is reached, its reserve too")
@@ -212,4 +216,4 @@ class Space:
             try:
                 await self._disk.remove(self._orphan)
             except JournalError as error:
-                log.warning("%s stays: %s", self._orphan, error)
+                log.warning("%s could not be deleted, the next start does it: %s", self._orphan, error)

@@ -36,7 +36,8 @@ class Operate:
         self._guarded = holders is not None
         self._answers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
-        self._routes = Routes(view, forward, Health(view, lag, lag_ns_max), rows_max)
+        self._health = Health(view, lag, lag_ns_max)
+        self._routes = Routes(view, forward, self._health, rows_max)
         self._bind(view)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -74,6 +75,7 @@ class Operate:
     def _bind(self, view: EngineView) -> None:
         forward, metrics = self._forward, view.metrics
         bind_process(metrics)
+        metrics.bind("tocsin_ready", lambda: {check.name: int(check.ok) for check in self._health.checks()})
         metrics.bind("tocsin_http_requests_total", lambda: self._answers)
         metrics.bind("tocsin_http_refused_total", lambda: self._access.refused)
         metrics.bind("tocsin_event_loop_lag_seconds", lambda: self._lag.histogram)

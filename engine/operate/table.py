@@ -71,6 +71,7 @@ JOURNAL = (
     gauge("journal_capacity_bytes", "", "Bytes that the journal may take."),
     gauge("journal_disk_free_bytes", "", "Bytes free on the journal's disk."),
     gauge("journal_segments", "", "Segments kept."),
+    gauge("journal_room", "room", "1 for what is taken: ok all, low no info and test, full fire, gas and prealarm."),
     gauge("snapshot_timestamp_seconds", "", "When the last snapshot was written, since 1970."),
 )
 FILTER = (
@@ -83,6 +84,8 @@ FILTER = (
 STORE = (
     counter("store_rows", "", "Rows committed to PostgreSQL."),
     counter("store_refused", "", "Rows that PostgreSQL refused for their data; they are kept in tocsin.refused."),
+    counter("store_trimmed", "", "Times that rows had left the journal before they were stored."),
+    counter("store_ahead", "", "Times that the database knew more than the journal, which had lost its end."),
     counter("store_retries", "", "Batches offered again after an error."),
     counter("store_restarts", "", "Restarts of the embedded PostgreSQL."),
     histogram("store_copy", "", "One transaction of rows and position."),
@@ -109,6 +112,7 @@ SUPERVISE = (
     gauge("listening_seconds", "", "The persisted clock that advances only while the engine can hear."),
 )
 OPERATE = (
+    gauge("ready", "check", "1 while this check of /readyz is well."),
     gauge("queue_depth", "stage", "Rows that wait before a stage."),
     gauge("queue_capacity", "stage", "Rows that may wait before a stage."),
     counter("http_requests", "code", "HTTP requests answered, by status code."),

@@ -238,7 +238,8 @@ class EmbeddedPostgres:
             assert self.child is not None
             up_since_ns = self.clock.monotonic_ns()
             code = await self.child.wait()
-            LOG.warning("embedded PostgreSQL ended with %d, starting it again: %s", code, self._last_words())
+            LOG.warning("embedded PostgreSQL ended with %d and is started again, alarms go on meanwhile: %s", code,
+                        self._last_words())
             if self.clock.monotonic_ns() - up_since_ns > STEADY_NS:
                 pause_s = BACKOFF_S_MIN
             while True:

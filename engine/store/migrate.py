@@ -57,7 +57,8 @@ async def migrate(connection: Any, directory: Path = SCHEMA) -> None:
                         number, path.name, checksum)
                 LOG.info("schema: applied %s", path.name)
         if applied:
-            raise SchemaError(f"the database has schema {max(applied)}, newer than this engine")
+            raise SchemaError(f"the database has schema {max(applied)}, newer than this engine: run the engine that "
+                              "made it, or give another database")
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)

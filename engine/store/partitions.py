@@ -56,7 +56,7 @@ class Partitions:
                     f"FOR VALUES FROM ('{begin} 00:00:00+00') TO ('{end} 00:00:00+00')")
                 await connection.execute("SET LOCAL lock_timeout = 0")
         except (asyncpg.LockNotAvailableError, asyncpg.CheckViolationError) as error:
-            LOG.warning("no partition %s, its rows go to the default one: %s", name, error)
+            LOG.warning("no partition %s, its rows go to the default one, nothing is lost: %s", name, error)
 
 
 async def drop_days(connection: Any, before: date) -> int:

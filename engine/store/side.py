@@ -68,7 +68,7 @@ class SideWriter:
                 self.failures_total += 1
                 text = f"{type(error).__name__}: {error}"
                 if text != self.last_error:
-                    LOG.warning("side data not written: %s", text)
+                    LOG.warning("states of paths and heartbeats not written, signals are not concerned: %s", text)
                 self.last_error = text
                 self._drop()
                 return None

@@ -133,7 +133,8 @@ class Store:
         text = f"{type(error).__name__}: {error}"
         level = logging.ERROR if isinstance(error, SchemaError) else logging.WARNING
         if self.counters.up or text != self.counters.last_error:
-            LOG.log(level, "database away, stored up to %d: %s", self.counters.position, text)
+            LOG.log(level, "database away, stored up to %d; alarms go on, and it catches up when it is back: %s",
+                    self.counters.position, text)
         self.counters.up = False
         self.counters.last_error = text
         self.counters.reconnects_total += 1
@@ -189,8 +190,8 @@ class Store:
                     await self._note_position(stored)
             except Trimmed as trimmed:
                 self.counters.trimmed_total += 1
-                LOG.error("the journal was trimmed before it was stored: from %d to %d is missing", after + 1,
-                          trimmed.oldest - 1)
+                LOG.error("the journal was trimmed before it was stored: from %d to %d is missing in the database; it "
+                          "was answered and forwarded", after + 1, trimmed.oldest - 1)
                 after = trimmed.oldest - 1
             except Ahead as ahead:
                 after = stored = await self._step_back(connection, stored, ahead.newest)
@@ -211,7 +212,8 @@ class Store:
     def _note_refused(self, refused: int) -> None:
         if refused:
             self.counters.refused_total += refused
-            LOG.error("the database refused %d rows; they are in tocsin.refused", refused)
+            LOG.error("the database refused %d rows for their data; they were answered and forwarded, and are kept in "
+                      "tocsin.refused with the reason", refused)
 
     async def _note_position(self, number: int) -> None:
         async with self._moved:
