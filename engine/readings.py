@@ -13,6 +13,9 @@ from engine.version import PYTHON, VERSION
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
 
+# Shown from the start: a counter that begins with its first event has no increase that an alert could see.
+FAILURES = {"full": 0, "unavailable": 0}
+
 
 def bind_readings(metrics: Metrics, engine: Pipeline) -> None:
     """Bind everything that the stages count. Each reading is taken when somebody scrapes."""
@@ -71,7 +74,7 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     journal, judging = engine.journal, engine.filter
     metrics.bind("tocsin_receive_to_durable_seconds", lambda: engine.to_durable)
     metrics.bind("tocsin_journal_flush_seconds", lambda: engine.flushes)
-    metrics.bind("tocsin_journal_failures_total", lambda: dict(engine.view.journal_failures))
+    metrics.bind("tocsin_journal_failures_total", lambda: {**FAILURES, **engine.view.journal_failures})
     metrics.bind("tocsin_journal_bytes_written_total", lambda: engine.flushed_bytes)
     metrics.bind("tocsin_journal_bytes", lambda: int(journal.stat()["bytes"]))
     metrics.bind("tocsin_journal_capacity_bytes", lambda: int(journal.stat()["bytes_max"]))

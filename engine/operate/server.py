@@ -19,6 +19,8 @@ from engine.operate.view import EngineView
 
 SHUTDOWN_S = 5.0                 # what a request may still take when the server stops
 HEADER_BYTES_MAX = 8190
+# Shown from the start: a counter that begins with its first event has no increase that an alert could see.
+CLOSED = dict.fromkeys(("left", "stalled", "buffer", "shutdown", "error"), 0)
 
 
 class NeedsTokens(ValueError):
@@ -82,7 +84,7 @@ class Operate:
         metrics.bind("tocsin_subscribers", lambda: len(forward))
         metrics.bind("tocsin_subscribers_accepted_total", lambda: forward.accepted)
         metrics.bind("tocsin_subscribers_refused_total", lambda: forward.refused)
-        metrics.bind("tocsin_subscribers_closed_total", lambda: forward.closed)
+        metrics.bind("tocsin_subscribers_closed_total", lambda: {**CLOSED, **forward.closed})
         metrics.bind("tocsin_events_forwarded_total", lambda: forward.events_written)
         metrics.bind("tocsin_forwarded_bytes_total", lambda: forward.bytes_written)
         metrics.bind("tocsin_gaps_told_total", lambda: forward.gaps)
