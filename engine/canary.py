@@ -107,7 +107,7 @@ class Line:
         return rows[0] if len(rows) == 1 and connection.held_in == 1 else None
 
     def settle(self, *, durable: bool) -> bool:
-        """Let the held reply go, or not; return whether it was the right one. The connection ends."""
+        """Let the held reply go, or not; return whether it went and was the right one. The connection ends."""
         if durable:
             self._intake.release(self._ticket)
             self._tcp.release(self._ticket)
@@ -116,7 +116,7 @@ class Line:
             self._tcp.withhold(self._ticket)
         for connection in tuple(self._tcp.connections):
             connection.close("shutdown")
-        return bytes(self._wire.written) == encode_reply(self._frame, ACCEPT, 0)
+        return durable and bytes(self._wire.written) == encode_reply(self._frame, ACCEPT, 0)
 
 
 class Ear:
