@@ -98,7 +98,8 @@ class Line:
 
     def say(self, frame: bytes) -> Row | None:
         """Send a frame with one signal; return the row that LISTEN made of it, None when it was anything else."""
-        self._frame, self._wire, connection = frame, Wire(), self._tcp.connection()
+        self._frame, self._wire, self._connection = frame, Wire(), self._tcp.connection()
+        connection = self._connection
         connection.connection_made(self._wire)
         connection.get_buffer(-1)[:len(frame)] = frame
         connection.buffer_updated(len(frame))
@@ -114,8 +115,8 @@ class Line:
         else:
             self._intake.fail(self._ticket)
             self._tcp.withhold(self._ticket)
-        for connection in tuple(self._tcp.connections):
-            connection.close("shutdown")
+        self._connection.close("shutdown")
+        self._connection.connection_lost(None)
         return durable and bytes(self._wire.written) == encode_reply(self._frame, ACCEPT, 0)
 
 

@@ -1,9 +1,9 @@
-"""The file of touches: written every second in turn into two places, so that one of them is always whole.
+"""The files of touches: one is written every second, in turn, so that another one is always whole.
 
 Little endian. Header, 64 bytes: magic "TOCTOUCH", u32 version, u32 paths, name of the journal (16), i64 listening time
 now and at the life's start (ms), u64 number of the writing, u32 1 = exact, u32 zero; then u32 an age for each path
-(see touches.pyx) and u32 crc32 of all before. After a kill the newest one is there, at most some second old; after a
-power cut one that was flushed, or none, and then the snapshot must do.
+(see touches.pyx) and u32 crc32 of all before. After a kill the newest one is there, a second old. What a power
+cut may tear are the unflushed ones; the flushed ones have files of their own.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger("engine.supervise")
 MAGIC, VERSION = b"TOCTOUCH", 1
 HEADER = struct.Struct("<8sII16sqqQII")
 CHECKSUM = struct.Struct("<I")
-FILES = ("touches-0.touches", "touches-1.touches")
+PAIRS = (("touches-0.touches", "touches-1.touches"), ("touches-2.touches", "touches-3.touches"))  # unflushed, flushed
 EVERY_S = 1.0
 FLUSHED_EVERY = 5                # a power cut takes at most so many writings
 assert HEADER.size == 64
@@ -72,6 +72,7 @@ class TouchFile:
         self._paths = paths
         self._touches = Touches(paths)
         self._order = 0
+        self._next = [0, 0]              # of each pair, the one to be written
         self._began_ms = 0
         self._files: dict[str, File] = {}
         self._trouble = ""
@@ -96,16 +97,25 @@ class TouchFile:
         return listening_ms
 
     async def _load(self) -> Saved | None:
-        """Return the newest that is whole."""
-        found = []
-        for name in FILES:
-            try:
-                found.append(decode(await self._disk.read(name, 0, self._disk.size(name)), self._journal))
-            except FileNotFoundError:
-                continue
-            except JournalError as error:
-                log.warning("%s cannot be read: %s", name, error)
-        return max((one for one in found if one is not None), key=lambda one: one.order, default=None)
+        """Return the newest that is whole; of each pair the other one is written next."""
+        newest: list[Saved | None] = [None, None]
+        for flushed, names in enumerate(PAIRS):
+            for number, name in enumerate(names):
+                found = await self._read(name)
+                before = newest[flushed]
+                if found is not None and (before is None or found.order > before.order):
+                    newest[flushed] = found
+                    self._next[flushed] = 1 - number
+        return max((one for one in newest if one is not None), key=lambda one: one.order, default=None)
+
+    async def _read(self, name: str) -> Saved | None:
+        try:
+            return decode(await self._disk.read(name, 0, self._disk.size(name)), self._journal)
+        except FileNotFoundError:
+            return None
+        except JournalError as error:
+            log.warning("%s cannot be read: %s", name, error)
+            return None
 
     async def run(self, listening: ListeningClock) -> None:
         """Write every second, until cancelled. A disk that refuses is told once, and tried again."""
@@ -123,7 +133,8 @@ class TouchFile:
     async def write(self, listening: ListeningClock, *, exact: bool = False, flush: bool = True) -> None:
         """Write once. `exact`: nobody is heard any more. Raises Full, Unavailable."""
         self._order += 1
-        name = FILES[self._order % len(FILES)]
+        name = PAIRS[flush][self._next[flush]]
+        self._next[flush] ^= 1
         if name not in self._files:
             self._files[name] = self._disk.open(name) if name in self._disk.list() else \
                 await self._disk.create(name, 0)

@@ -14,6 +14,7 @@ from engine.clock import Clock
 from engine.configure import load
 from engine.journal.memory_disk import MemoryDisk
 from engine.pipeline import Pipeline
+from engine.surroundings import Surroundings
 from tests.integration.engine import DEADLINE_S, Stream, until
 
 SETTINGS = {
@@ -26,7 +27,8 @@ class Running:
     """A pipeline that serves in a thread of its own."""
 
     def __init__(self, disk: MemoryDisk, data: Path, settings: dict[str, str]) -> None:
-        self.disk, self.pipeline = disk, Pipeline(load(flags=SETTINGS | {"data": str(data)} | settings), Clock(), disk)
+        self.disk, self.pipeline = disk, Pipeline(
+            load(flags=SETTINGS | {"data": str(data)} | settings), Clock(), Surroundings(lambda _: disk))
         self.failure: BaseException | None = None
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run)

@@ -68,7 +68,7 @@ class Network:
 
     def arrive(self, transmitter: Transmitter, data: bytes) -> None:
         """Come to the engine's door, whether anybody is in or not."""
-        transmitter.heard_door_ns = self.world.clock.monotonic_ns()
+        transmitter.come_to_the_door()
         life = self.world.life
         if life is None or not life.listens:
             return
@@ -82,7 +82,7 @@ class Network:
         """Open a TCP connection; None while nobody listens."""
         life = self.world.life
         if life is None or not life.listens or not life.pipeline.servers or not life.pipeline.servers[0].sockets:
-            transmitter.heard_door_ns = self.world.clock.monotonic_ns()
+            transmitter.come_to_the_door()
             return None
         line = Line(self.world, transmitter, life.pipeline.tcp[0].connection(), transmitter.hear)
         self._lives[line] = life

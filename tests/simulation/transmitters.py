@@ -114,6 +114,13 @@ class Transmitter:
                     self.waiting.popleft()
                     self.tell()
 
+    def come_to_the_door(self) -> None:
+        """A frame has come, whether anybody is in or not. A fault that was due while nobody was in, stays due."""
+        now_ns = self.world.clock.monotonic_ns()
+        life = self.world.life
+        if (life is not None and life.listens) or now_ns - self.heard_door_ns < self.supervision_s * SECOND_NS:
+            self.heard_door_ns = now_ns
+
     def die(self) -> None:
         if self.alive:
             self.alive = False
@@ -182,7 +189,7 @@ class Line:
     def arrive(self, data: bytes) -> None:
         if self._hung_up:
             return
-        self.owner.heard_door_ns = self.world.clock.monotonic_ns()
+        self.owner.come_to_the_door()
         if not self.closed:
             self._inbox += data
             self.push()

@@ -124,6 +124,9 @@ class Truth:
                 state = pipeline.paths.show(number)["state"]
                 if state != ("up" if one.alive else "fault"):
                     return f"{one.account}, {'alive' if one.alive else 'dead'}, is {state}"
+        failed = [f"{check.name}: {check.detail}" for check in pipeline.view.ready() if not check.ok]
+        if failed:
+            return f"not ready: {failed}"
         steady = world.subscribers[0]
         missing = {row["number"] for row in self.due_events()} - {int(number) for number in steady.events}
         return f"events {sorted(missing)[:3]} did not come" if missing else ""

@@ -66,7 +66,7 @@ class World:
         return part
 
     def tcp(self, **limits: Any) -> TcpListener:
-        values = {"connections_max": 1000, "held_per_connection_max": 256, "held_max": 10_000,
+        values = {"connections_max": 10_000, "held_per_connection_max": 256, "held_max": 10_000,
                   "garbage_bytes_max": 4096, "idle_ns": 600 * SECOND, "frame_ns": 20 * SECOND,
                   "on_rows": lambda: None} | limits
         part = TcpListener(self.receiver, self.clock, self.listening, self.listener, self.latency["heartbeat"],
