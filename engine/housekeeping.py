@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import orjson
+
 from codec.words import RowKind
 from engine.clock import SECOND_NS
 from engine.journal.errors import JournalError
@@ -34,6 +36,7 @@ class House:
     def __init__(self, engine: Pipeline) -> None:
         self.snapshot_ns = 0             # wall clock of the last snapshot
         self._engine = engine
+        self._impaired = False
 
     async def run(self) -> None:
         """Once a second: sweep connections, look at the journal's room, and do what is due."""
@@ -47,6 +50,7 @@ class House:
             engine.tls.sweep()
             engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
             self.try_journal()
+            self.tell_supervision()
             await self.attempt(self.commit_stored)
             await self.attempt(engine.journal.trim)
             await self.attempt(self.trim_outcomes)
@@ -58,6 +62,20 @@ class House:
             if engine.clock.monotonic_ns() >= retention_due_ns:
                 retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
                 await self.drop_old_days()
+
+    def tell_supervision(self) -> None:
+        """Tell operators and subscribers when line faults can no longer be relied on, and when they can again."""
+        engine = self._engine
+        if engine.supervisor.impaired == self._impaired:
+            return
+        self._impaired = engine.supervisor.impaired
+        if self._impaired:
+            log.error("supervision is impaired: frames were dropped or the engine stood still for longer than may be "
+                      "credited, so a line fault of this hour may be ours and not the transmitter's")
+        else:
+            log.info("supervision is sound again")
+        data = orjson.dumps({"impaired": self._impaired})
+        engine.forward.show(b"event: supervision\ndata: " + data + b"\n\n")
 
     def try_journal(self) -> None:
         """After a failed append, offer a tick once there is room: heartbeats alone would never tell."""

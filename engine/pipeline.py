@@ -386,6 +386,7 @@ class Pipeline:
         """SUPERVISE: turn the wheel; what it finds goes into the intake."""
         tick_s = self.config.supervision.tick_ns / SECOND_NS
         while True:
+            self.supervisor.note_drops(sum(udp.kernel_drops() for udp in self.udp))
             more = self.supervisor.turn()
             self.on_rows()
             await asyncio.sleep(0 if more else tick_s)

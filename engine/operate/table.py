@@ -107,6 +107,8 @@ SUPERVISE = (
     gauge("paths", "state", "Supervised paths by state."),
     counter("line_faults", "", "Paths that fell silent past their supervision time."),
     counter("line_faults_cleared", "", "Silent paths that were heard again."),
+    counter("supervision_excused", "", "Line faults put off, because a frame of the path may have been dropped by us."),
+    counter("supervision_credited_seconds", "", "Time in which we stood still, and which does not count as silence."),
     counter("path_visits", "", "Visits of the timer wheel to a path."),
     gauge("supervision_impaired", "", "1 while the engine's own losses keep it from judging silence fairly."),
     gauge("listening_seconds", "", "The persisted clock that advances only while the engine can hear."),

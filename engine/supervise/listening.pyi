@@ -4,11 +4,15 @@ class ListeningClock:
     """A clock that advances only while the engine can hear.
 
     start_ms      where it stood when it was saved;  monotonic_ns  now
-    stall_ns      of a longer gap between two updates only this much counts
+    stall_ns      of a longer gap between two updates only this much counts; of several gaps in an hour ten
+                  minutes are left out so; then the clock is `overdrawn` and counts all
     """
 
     credited_ms: int
 
+    @property
+    def overdrawn(self) -> bool:
+        """Whether in this hour more was lost than may be credited."""
     @property
     def listening_ms(self) -> int:
         """Where it stands, ms."""

@@ -4,7 +4,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from engine.clock cimport Clock
 from engine.intake cimport Intake
-from engine.paths cimport PathTable
+from engine.paths cimport Path, PathTable
 from engine.supervise.listening cimport ListeningClock
 from engine.supervise.wheel cimport Wheel
 
@@ -13,6 +13,7 @@ cdef enum:
     SLICES_MAX = 8               # of one turn
     LOOK_AGAIN_MS = 5000         # after a line fault went to the journal
     RETRY_MS = 64                # a path whose row found no room is looked at again after this
+    EXCUSED_EVERY_MS = 3_600_000  # a path gets time for dropped frames once in an hour
 
 cdef class Supervisor:
     cdef PathTable paths
@@ -22,10 +23,16 @@ cdef class Supervisor:
     cdef Intake intake
     cdef uint32_t filed_upto         # paths below were filed in the wheel once
     cdef uint32_t due[SLICE_PATHS]
+    cdef int64_t* excused_ms         # owned; listening time when a path last got time for dropped frames, 0 = never
+    cdef int64_t drops               # of the sockets, as last told; -1 before
+    cdef int64_t dropped_ms          # listening time when they last rose
+    cdef int64_t doubted_ms          # listening time of the last fault that may be one of ours; 0 = none
+    cdef readonly uint64_t excused   # faults that were put off, because a frame of the path may have been dropped
     cdef readonly uint64_t line_faults
     cdef readonly uint64_t cleared
     cdef readonly uint64_t looked_at
 
     cdef bint turn_slices(self, int64_t now_ms, int64_t wall_ns) noexcept nogil
     cdef void look(self, uint32_t number, int64_t now_ms, int64_t wall_ns) noexcept nogil
+    cdef bint excuse(self, uint32_t number, Path* path, int64_t now_ms) noexcept nogil
     cdef bint push(self, uint32_t number, uint8_t state, int64_t wall_ns) noexcept nogil

@@ -10,9 +10,15 @@ class Supervisor:
     line_faults: int
     cleared: int
     looked_at: int
+    excused: int
 
     def __init__(self, paths: PathTable, wheel: Wheel, listening: ListeningClock, clock: Clock,
                  intake: Intake) -> None: ...
+    @property
+    def impaired(self) -> bool:
+        """Whether line faults of the last hour may be ours, because we lost more than may be credited."""
+    def note_drops(self, drops: int) -> None:
+        """Hear how many datagrams the kernel has dropped so far, because a receive buffer was full."""
     def turn(self) -> bool:
         """Look at the paths whose time may have come. Returns True when there is more to do at once."""
     def clear_returned(self) -> None:

@@ -4,6 +4,7 @@ from libc.string cimport memset
 from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
 from engine.intake cimport URGENCY_NORMAL, Mark
+from engine.memory cimport memory_release, memory_reserve
 from engine.paths cimport PATH_CLEARING, PATH_FAULT, PATH_RAISING, PATH_TEXT_BYTES_MAX, PATH_UP, Path, PathText
 
 cdef const char* NATIVE = b"line_fault"
@@ -20,6 +21,24 @@ cdef class Supervisor:
         self.listening = listening
         self.clock = clock
         self.intake = intake
+        self.drops = -1
+        self.excused_ms = <int64_t*>memory_reserve(<size_t>paths.paths_max * 8)
+
+    def __dealloc__(self):
+        if self.paths is not None:
+            memory_release(self.excused_ms, <size_t>self.paths.paths_max * 8)
+
+    @property
+    def impaired(self):
+        """Whether line faults of the last hour may be ours, because we lost more than may be credited."""
+        doubted = self.doubted_ms != 0 and self.listening.now_ms - self.doubted_ms < EXCUSED_EVERY_MS
+        return bool(doubted or self.listening.overdrawn)
+
+    def note_drops(self, int64_t drops):
+        """Hear how many datagrams the kernel has dropped in all: any path may have lost a frame among them."""
+        if drops != self.drops >= 0:
+            self.dropped_ms = self.listening.now_ms
+        self.drops = drops
 
     def turn(self):
         """Look at the paths whose time may have come. Returns True when there is more to do at once."""
@@ -72,6 +91,8 @@ cdef class Supervisor:
             self.wheel.file(number, now_ms + path.supervision_ms)
         elif deadline_ms > now_ms:
             self.wheel.file(number, deadline_ms)
+        elif self.excuse(number, path, now_ms):
+            self.wheel.file(number, path.heard_ms + path.supervision_ms)
         elif self.push(number, STATE_RAISED, wall_ns):
             self.line_faults += 1
             self.paths.set_state(number, PATH_RAISING)
@@ -79,6 +100,21 @@ cdef class Supervisor:
             self.wheel.file(number, now_ms + min(<int64_t>path.supervision_ms, <int64_t>LOOK_AGAIN_MS))
         else:
             self.wheel.file(number, now_ms + RETRY_MS)
+
+    cdef bint excuse(self, uint32_t number, Path* path, int64_t now_ms) noexcept nogil:
+        """Take a path that is due for heard at the last drops, where a frame of it may be among them, and tell so.
+
+        Once in an hour; who is due again is reported, and supervision is impaired.
+        """
+        if self.dropped_ms <= path.heard_ms or self.dropped_ms + path.supervision_ms <= now_ms:
+            return False
+        if self.excused_ms[number] and now_ms - self.excused_ms[number] < EXCUSED_EVERY_MS:
+            self.doubted_ms = now_ms
+            return False
+        self.excused_ms[number] = now_ms
+        self.excused += 1
+        path.heard_ms = self.dropped_ms
+        return True
 
     cdef bint push(self, uint32_t number, uint8_t state, int64_t wall_ns) noexcept nogil:
         """Hand over a line fault, raised or cleared; False when the intake should be left to the transmitters."""

@@ -1,6 +1,7 @@
 """Line faults of the running engine: raised once, cleared by the next frame, fair after a restart."""
 from __future__ import annotations
 
+import signal
 import time
 
 from tests.integration.engine import Engine, data_directory, serve, until
@@ -59,3 +60,31 @@ def test_silence_is_noticed_once_and_truly() -> None:
             assert time.monotonic() - again > SUPERVISION_S - 1
             assert line_faults(engine) == [raised, cleared, raised]
             assert engine.metrics()["line_faults"] == 1
+
+
+def test_a_flood_that_overflows_the_socket_puts_a_line_fault_off_and_cannot_keep_it_away() -> None:
+    flooded = CONFIG + '[listen]\nreceive_buffer = "64KiB"\n'
+    with data_directory() as data, serve(data, flooded) as engine, udp(engine.place) as silent, \
+            udp(engine.place) as flood:
+        engine.expect("supervision is impaired")
+        assert silent.say(null("0D01")) == ack("0D01")
+
+        def drop() -> None:
+            """Send more than the buffer holds, while nobody reads it."""
+            engine.process.send_signal(signal.SIGSTOP)
+            for _ in range(2000):
+                flood.socket.send(b"garbage")
+            engine.process.send_signal(signal.SIGCONT)
+
+        def dropped_again_and_in_fault() -> bool:
+            drop()
+            return state(engine) == "fault"
+
+        until(dropped_again_and_in_fault, "a line fault", 4 * SUPERVISION_S)
+        metrics = engine.metrics()
+        assert metrics["socket_drops"] > 0
+        assert metrics["supervision_excused"] == 1
+        assert metrics["line_faults"] == 1
+        assert metrics["supervision_impaired"] == 1
+        until(lambda: "supervision is impaired" in engine.said(), "being told")
+        assert engine.json("/v1/status")["stages"]["supervise"]["impaired"] is True

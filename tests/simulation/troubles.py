@@ -51,7 +51,7 @@ def stop(world: World, at_s: float) -> Plan:
 
 def stall(world: World, at_s: float) -> Plan:
     """The whole process stands still."""
-    stalled_ns = int(world.random.choice((0.5, 3, 20, 100)) * SECOND_NS)
+    stalled_ns = int(world.random.choice((0.5, 3, 20, 60)) * SECOND_NS)
 
     def stand_still() -> None:
         if world.life is not None:

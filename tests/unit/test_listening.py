@@ -41,3 +41,28 @@ def test_listened_and_credited_make_up_all_time(steps, stall_ns):
         assert 0 <= (after - before) * MS <= stall_ns + MS
     total_ms = listening.listening_ms + listening.credited_ms
     assert now // MS - len(steps) - 1 <= total_ms <= now // MS
+
+
+def test_many_stalls_in_an_hour_are_credited_for_ten_minutes_in_all():
+    listening, now = ListeningClock(0, 0), 0
+    for _ in range(6):
+        now += 101 * SECOND
+        listening.advance_to(now)
+    assert (listening.credited_ms, listening.overdrawn) == (600_000, False)
+    now += 101 * SECOND
+    listening.advance_to(now)
+    assert (listening.credited_ms, listening.overdrawn) == (600_000, True)
+    assert listening.listening_ms == 6 * 1000 + 101_000
+    for _ in range(3600):
+        now += SECOND
+        listening.advance_to(now)
+    assert not listening.overdrawn
+    now += 11 * SECOND
+    listening.advance_to(now)
+    assert listening.credited_ms == 610_000
+
+
+def test_one_long_stall_is_credited_whole():
+    listening = ListeningClock(0, 0)
+    assert listening.advance_to(86400 * SECOND) == 1000
+    assert not listening.overdrawn

@@ -154,3 +154,37 @@ def test_a_line_fault_that_the_journal_refused_is_raised_again_soon():
     world.run(6)
     assert sorted(path for path, *_ in world.rows) == [0, 1]
     assert world.paths.states_in()["fault"] == 2
+
+
+def test_datagrams_that_the_kernel_dropped_give_each_path_its_time_once_more():
+    world = World(3)
+    world.supervisor.note_drops(7)       # before we began: no news
+    world.run(60)
+    world.supervisor.note_drops(8)
+    world.run(85)
+    assert world.rows == []
+    assert world.supervisor.excused == 3
+    world.run(10)
+    assert all(149_000 <= at_ms <= 151_000 for *_, at_ms, _ in world.rows)
+    assert len(world.rows) == 3
+    assert not world.supervisor.impaired
+
+
+def test_a_flood_that_never_ends_does_not_switch_supervision_off():
+    world = World(3)
+    for drops in range(1000):
+        world.supervisor.note_drops(drops)
+        world.run(1)
+    assert sorted(path for path, *_ in world.rows) == [0, 1, 2]
+    assert all(at_ms <= 2 * 90_000 + 2000 for *_, at_ms, _ in world.rows)
+    assert world.supervisor.impaired
+    world.run(3600, step_ms=500)
+    assert not world.supervisor.impaired
+
+
+def test_drops_before_a_path_was_heard_are_no_excuse():
+    world = World(1)
+    world.supervisor.note_drops(0)
+    world.supervisor.note_drops(1)       # in the moment in which it was heard last
+    world.run(91)
+    assert len(world.rows) == 1

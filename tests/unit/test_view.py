@@ -41,6 +41,7 @@ def engine():
     world.paths.apply(second)
     pipeline = SimpleNamespace(
         clock=world.clock, paths=world.paths, refused=world.refused, admit=world.admit, listening=world.listening,
+        supervisor=SimpleNamespace(impaired=False),
         store=SimpleNamespace(counters=StoreCounters(position=77, up=True)), queries=Queries(),
         journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10},
                                 room=lambda: Room.OK),
