@@ -20,8 +20,13 @@ def announce(config: Config, paths: PathTable) -> list[Registered]:
         rules = FrameRules(transmitter.window_past_ns // SECOND_NS, transmitter.window_future_ns // SECOND_NS,
                            transmitter.encrypted_only, transmitter.check_clear_stamps, transmitter.stale == "reject")
         found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key, rules))
-        for number in paths.paths_of(transmitter.account):
-            paths.supervise(number, supervision_ns // MS)
+        numbers = paths.paths_of(transmitter.account)
+        spoke = [number for number in numbers if not paths.is_expected(number)]
+        for number in numbers:
+            if number in spoke or not spoke:
+                paths.supervise(number, supervision_ns // MS)
+            else:
+                paths.stop_supervising(number)
     return found
 
 

@@ -37,6 +37,7 @@ class House:
         self.snapshot_ns = 0             # wall clock of the last snapshot
         self._engine = engine
         self._impaired = False
+        self._expecting = True           # some that the configuration names have no path yet
 
     async def run(self) -> None:
         """Once a second: sweep connections, look at the journal's room, and do what is due."""
@@ -51,6 +52,10 @@ class House:
             engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
             self.try_journal()
             self.tell_supervision()
+            if self._expecting:
+                self._expecting = engine.enrolment.expect(engine.admit, engine.listening.listening_ms,
+                                                          engine.clock.wall_ns())
+                engine.on_rows()
             await self.attempt(self.commit_stored)
             await self.attempt(engine.journal.trim)
             await self.attempt(self.trim_outcomes)

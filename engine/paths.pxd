@@ -20,6 +20,7 @@ cdef enum:
     LISTENER_TEXT_BYTES_MAX = 64
     LISTENERS_MAX = 256
     PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
+    REPORTED_NONE = 15
 
 cdef enum PathState:         # what is on its way to the journal has a state of its own
     PATH_NEW = 0             # in memory alone: its enrolment is not journalled
@@ -34,9 +35,6 @@ cdef enum PathState:         # what is on its way to the journal has a state of 
 cdef enum PathTrait:         # what the fast path must know of a path
     TRAIT_WATCHED = 1        # its clear heartbeats are looked at before they count
     TRAIT_COMMAND = 2        # a command waits for its next frame
-
-cdef enum:
-    REPORTED_NONE = 15
 
 cdef struct ListenerText:
     char     name[LISTENER_TEXT_BYTES_MAX]
@@ -90,16 +88,18 @@ cdef class PathTable:
     cdef dict listener_numbers
     cdef ListenerText* listener_text # owned; by listener number
 
-    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
-                      int64_t seen_ms) noexcept nogil
-    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
-                   int64_t seen_ms) noexcept nogil
+    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard, int64_t seen) noexcept nogil
+    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t time_ms, int64_t heard,
+                   int64_t seen) noexcept nogil
     cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil
     cdef void link(self, uint32_t number) noexcept nogil
     cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
     cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil
     cdef void note_return(self, uint32_t number) noexcept nogil
+    cdef bint expected(self, uint32_t number) noexcept nogil
+    cdef void relieve(self, uint32_t number) noexcept nogil
+    cdef void relieve_expected(self, uint32_t expected, uint32_t number) noexcept nogil
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
 
 

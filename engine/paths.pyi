@@ -30,6 +30,10 @@ class PathTable:
         """Return the numbers of a transmitter's paths; none when it is unknown."""
     def is_first(self, number: int) -> bool:
         """Tell whether a path is the first of its transmitter. Raises IndexError."""
+    def stop_supervising(self, number: int) -> None:
+        """Supervise a path no longer; a line fault that it has ends. Raises IndexError."""
+    def is_expected(self, number: int) -> bool:
+        """Tell whether a path only stands for a transmitter that the configuration names. Raises IndexError."""
     def scan(self, start: int, state: str | None, limit: int) -> list[int]:
         """Return the first paths, from number `start` on, of transmitters that have a path in `state`, at most `limit`.
 

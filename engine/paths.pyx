@@ -172,10 +172,43 @@ cdef class PathTable:
             if (self.path[first].key.account_size == path.key.account_size
                     and self.path[first].key.protocol == path.key.protocol
                     and memcmp(self.path[first].key.account, path.key.account, ACCOUNT_BYTES_MAX) == 0):
+                self.relieve_expected(first, number)
                 while self.sibling[first] != NO_PATH:
                     first = self.sibling[first]
+                    self.relieve_expected(first, number)
                 self.sibling[first] = number
                 return
+
+    cdef bint expected(self, uint32_t number) noexcept nogil:
+        """Tell whether a path stands for a transmitter that the configuration names, and has never spoken itself."""
+        cdef const Path* path = &self.path[number]
+        return (path.seen_ms == 0 and path.key.receiver == NUMBER_NONE and path.key.line == NUMBER_NONE
+                and path.key.network == NUMBER_NONE)
+
+    cdef void relieve_expected(self, uint32_t expected, uint32_t number) noexcept nogil:
+        """End the waiting for a transmitter that now has a path of its own, `number`."""
+        cdef ListenerText* here = &self.listener_text[self.path[number].key.listener]
+        cdef ListenerText* there = &self.listener_text[self.path[expected].key.listener]
+        if (self.expected(expected) and here.realm_size == there.realm_size
+                and memcmp(here.realm, there.realm, here.realm_size) == 0):
+            self.relieve(expected)
+
+    cdef void relieve(self, uint32_t number) noexcept nogil:
+        """Supervise a path no longer; a line fault that it has ends."""
+        self.path[number].supervision_ms = 0
+        if self.path[number].state == PATH_FAULT:
+            self.note_return(number)
+
+    def stop_supervising(self, uint32_t number):
+        if number >= self.count:
+            raise IndexError(number)
+        self.relieve(number)
+
+    def is_expected(self, uint32_t number):
+        if number >= self.count:
+            raise IndexError(number)
+        return bool(self.expected(number))
+
 
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil:
         self.states[self.path[number].state] -= 1
@@ -287,7 +320,8 @@ cdef class PathTable:
             raise IndexError(number)
         cdef Path* path = &self.path[number]
         return {"path": self.key_text(number), "transmitter": self.transmitter_text(number),
-                "state": PATH_STATE_TEXT[path.state], "last_seen_ms": path.seen_ms or None,
+                "state": "new" if path.state == PATH_UP and self.expected(number) else PATH_STATE_TEXT[path.state],
+                "last_seen_ms": path.seen_ms or None,
                 "enrolled_ms": self.enrolled_ms[number], "supervision_ms": path.supervision_ms or None,
                 "listener": self.listeners[path.key.listener][0],
                 "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
@@ -357,6 +391,8 @@ cdef class PathTable:
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1:
         """Enter the path that an enrolment row names, such as `dc09:0123@north/default/R1/L0 supervision=90000`.
 
+        `expected` behind that: it is named by the configuration, and has not spoken.
+
         Numbers whose own enrolment never reached the journal stay behind as records without an account.
         """
         if number >= self.paths_max:
@@ -371,6 +407,7 @@ cdef class PathTable:
         transmitter, listener, *numbers = key_text.split("/")
         protocol, _, rest = transmitter.partition(":")
         account, _, realm = rest.partition("@")
+        supervision, _, expected = supervision.partition(" ")
         memset(&key, 0, sizeof(PathKey))
         raw = account.encode()
         memcpy(key.account, PyBytes_AS_STRING(raw), len(raw))
@@ -384,7 +421,8 @@ cdef class PathTable:
                 key.line = number_of(part[1:])
             else:
                 key.network = number_of(part[1:])
-        self.fill(number, &key, int(supervision or 0), 0, seen_ms)
+        self.fill(number, &key, int(supervision or 0), 0, 0 if expected else seen_ms)
+        self.enrolled_ms[number] = seen_ms
         return 0
 
     def save(self):

@@ -102,7 +102,9 @@ class View:
                 for number in paths.scan(start, question.state, question.limit)]
 
     def _transmitter(self, numbers: Sequence[int]) -> Json:
-        shown = [self._engine.paths.show(number) for number in numbers]
+        paths = self._engine.paths
+        numbers = [number for number in numbers if not paths.is_expected(number)] or numbers
+        shown = [paths.show(number) for number in numbers]
         for path in shown:
             for name in ("last_seen", "enrolled"):
                 ms = path.pop(f"{name}_ms")

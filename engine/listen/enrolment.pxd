@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.aes cimport AesKey
 from codec.batch cimport Columns
 from engine.index cimport Index
+from engine.intake cimport Intake
 from engine.paths cimport PathKey, PathTable
 
 cdef enum Policy:
@@ -45,6 +46,9 @@ cdef class Enrolment:
     cdef int64_t interval_ns         # between two enrolments
     cdef int64_t burst_ns
     cdef int64_t due_ns              # a next one may come after this time
+    cdef set listening               # numbers of the listeners that this engine has
+    cdef bint expected_pending       # a row of theirs is on the way to the journal
+    cdef uint32_t expected_upto      # of `registered`: those before it have a path, or its row is on the way
     cdef readonly uint64_t enrolled
     cdef readonly uint64_t quarantined
     cdef readonly uint64_t refused
@@ -55,5 +59,7 @@ cdef class Enrolment:
     cdef const Registered* find(self, const PathKey* key) noexcept nogil
     cdef Admission admit(self, const PathKey* key, int64_t monotonic_ns, int64_t heard_ms,
                          int64_t seen_ms) noexcept nogil
+    cdef list known(self, const Registered* entry)
     cdef bint has_room(self, const Columns* rows) noexcept nogil
-    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil
+    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns, bint expected=*) noexcept nogil
+    cdef int expect_one(self, uint32_t entry, Intake intake, int64_t heard_ms, int64_t received_ns) except -1

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+from engine.intake import Intake
 from engine.listen.registered import FrameRules, Registered
 from engine.paths import PathTable
 
@@ -24,5 +25,13 @@ class Enrolment:
         """Mark the paths that are known already and whose clear frames must be looked at. After all `listen_on`."""
     def rules_of(self, number: int) -> tuple[bool, FrameRules]:
         """Return whether the transmitter of a path has a key, and the rules for its frames. Raises IndexError."""
+    def expect(self, intake: Intake, heard_ms: int, received_ns: int) -> bool:
+        """Give every transmitter that the configuration names a path, so that one that never speaks is noticed.
+
+        heard_ms  listening time now;  received_ns  wall clock now
+        Returns   whether some have none yet, or one that is not durable: call again after a while
+        """
+    def listener_of(self, realm: int) -> int | None:
+        """Return the number of the first listener that serves a realm, by the realm's number, or None."""
     def listen_on(self, name: str, realm: str) -> int:
         """Make a listener known; return its number in path keys. Raises ValueError."""

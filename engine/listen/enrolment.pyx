@@ -8,10 +8,14 @@ from libc.string cimport memcmp, memcpy, memset
 from codec.aes cimport aes_key_set
 from codec.batch cimport NO_PATH, TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.limits cimport ACCOUNT_BYTES_MAX
+from codec.frame cimport NUMBER_NONE
 from codec.words cimport PROTOCOL_TOCSIN, ROW_ENROLMENT
+from codec.words import PROTOCOL_TEXT
 from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
+from engine.intake cimport OFFER_NO_ROOM, URGENCY_NORMAL, Intake, Mark
 from engine.listen.registered import FrameRules
-from engine.paths cimport LISTENERS_MAX, PATH_TEXT_BYTES_MAX, TRAIT_WATCHED, PathText, path_set_trait
+from engine.paths cimport (LISTENERS_MAX, PATH_NEW, PATH_PENDING, PATH_TEXT_BYTES_MAX, TRAIT_WATCHED, PathText,
+                           path_set_trait)
 from engine.siphash cimport siphash
 
 POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
@@ -36,6 +40,7 @@ cdef class Enrolment:
         self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else 0
         self.due_ns = INT64_MIN // 2 if rate > 0 else INT64_MAX
         self.realm_numbers = {"": 0}
+        self.listening = set()
         self.realm_of = <uint16_t*>calloc(LISTENERS_MAX, sizeof(uint16_t))
         self.registered = <Registered*>calloc(len(registered) + 1, sizeof(Registered))
         index_create(&self.by_name, len(registered))
@@ -82,6 +87,7 @@ cdef class Enrolment:
         """Make a listener known; return its number in path keys."""
         number = self.paths.listener(name, realm)
         self.realm_of[<int>number] = self.realm_number(realm)
+        self.listening.add(number)
         return number
 
     def watch(self):
@@ -90,6 +96,8 @@ cdef class Enrolment:
         cdef const Registered* entry
         for number in range(self.paths.count):
             entry = self.find(&self.paths.path[number].key)
+            if entry == NULL and self.paths.expected(number):
+                self.paths.relieve(number)   # the configuration names it no longer
             if entry != NULL and is_watched(entry):
                 path_set_trait(&self.paths.path[number], TRAIT_WATCHED)
 
@@ -150,18 +158,80 @@ cdef class Enrolment:
         self.refused += admission.policy == POLICY_REFUSE
         return admission
 
+    def expect(self, Intake intake not None, int64_t heard_ms, int64_t received_ns):
+        """Give every transmitter that the configuration names a path, so that one that never speaks is noticed.
+
+        Returns whether some have none yet, or one that is not durable: call again after a while
+        """
+        cdef int done
+        while self.expected_upto < self.registered_count:
+            done = self.expect_one(self.expected_upto, intake, heard_ms, received_ns)
+            if not done:
+                return True
+            self.expected_upto += 1
+        if self.expected_pending:
+            self.expected_upto = 0
+            self.expected_pending = False
+            return True
+        return False
+
+    cdef int expect_one(self, uint32_t index, Intake intake, int64_t heard_ms, int64_t received_ns) except -1:
+        """Offer the row of one; False where the intake has no room for it now."""
+        cdef Registered* entry = &self.registered[index]
+        cdef PathKey key = entry.key
+        cdef uint32_t number = NO_PATH
+        cdef Mark mark = intake.mark()
+        known = self.known(entry)
+        if known:
+            number = known[0]
+            if self.paths.path[number].state != PATH_NEW:
+                self.expected_pending |= self.paths.path[number].state == PATH_PENDING
+                return True
+        if (not intake.has_room(URGENCY_NORMAL) or intake.rows.count >= intake.rows.rows_max // 2
+                or not self.has_room(intake.rows)):
+            return False
+        if number == NO_PATH:
+            listener = self.listener_of(key.listener)
+            key.listener = listener or 0
+            key.receiver = key.line = key.network = NUMBER_NONE
+            number = self.paths.add(&key, entry.supervision_ms, heard_ms, 0) if listener is not None else NO_PATH
+        if number == NO_PATH:
+            return True                  # no listener of its realm, or the table is full
+        self.push_row(intake.rows, number, received_ns, True)
+        self.paths.set_state(number, PATH_PENDING)
+        if intake.offer(mark).outcome == OFFER_NO_ROOM:
+            self.paths.set_state(number, PATH_NEW)
+            return False
+        self.expected_pending = True
+        return True
+
+    cdef list known(self, const Registered* entry):
+        """Return the paths of a transmitter."""
+        account = entry.key.account[:entry.key.account_size].decode("ascii")
+        realm = list(self.realm_numbers)[entry.key.listener]     # they are numbered in their order
+        return self.paths.paths_of(f"{PROTOCOL_TEXT[entry.key.protocol]}:{account}" + (f"@{realm}" if realm else ""))
+
+    def listener_of(self, uint16_t realm):
+        """Return the first listener that serves a realm, or None."""
+        cdef uint32_t number
+        for number in range(len(self.paths.listeners)):
+            if number in self.listening and self.realm_of[number] == realm:
+                return number
+        return None
+
     cdef bint has_room(self, const Columns* rows) noexcept nogil:
         """Tell whether a batch has room for one enrolment."""
         return batch_has_room(rows, 1, ROW_BYTES_MAX)
 
-    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns) noexcept nogil:
+    cdef void push_row(self, Columns* rows, uint32_t number, int64_t received_ns, bint expected=False) noexcept nogil:
         """Add the row that makes path `number` known; the caller has asked has_room."""
         cdef PathKey* key = &self.paths.path[number].key
         cdef char out[ROW_BYTES_MAX]
         cdef PathText text
         cdef Row row
         text = self.paths.write_text(number, out)
-        text.size += snprintf(out + text.size, 32, b" supervision=%u", self.paths.path[number].supervision_ms)
+        text.size += snprintf(out + text.size, 32, b" supervision=%u%s", self.paths.path[number].supervision_ms,
+                              <const char*>(b" expected" if expected else b""))
         memset(&row, 0, sizeof(Row))
         row.received_ns = received_ns
         row.occurred_ns = TIME_NONE

@@ -5,7 +5,8 @@ from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
 from engine.intake cimport URGENCY_NORMAL, Mark
 from engine.memory cimport memory_release, memory_reserve
-from engine.paths cimport PATH_CLEARING, PATH_FAULT, PATH_RAISING, PATH_TEXT_BYTES_MAX, PATH_UP, Path, PathText
+from engine.paths cimport (PATH_CLEARING, PATH_FAULT, PATH_RAISING, PATH_RETURNED, PATH_TEXT_BYTES_MAX, PATH_UP, Path,
+                           PathText)
 
 cdef const char* NATIVE = b"line_fault"
 cdef enum:
@@ -58,6 +59,8 @@ cdef class Supervisor:
         cdef uint32_t i, number
         for i in range(self.paths.returned_count):
             number = self.paths.returned[i]
+            if self.paths.path[number].state != PATH_RETURNED:
+                continue                 # its end was in the journal already
             if self.push(number, STATE_CLEARED, wall_ns):
                 self.cleared += 1
                 self.paths.set_state(number, PATH_CLEARING)

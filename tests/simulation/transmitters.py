@@ -42,6 +42,7 @@ class Transmitter:
     supervision_s: float
     tcp: bool
     alive: bool = True
+    mute: bool = False               # it never speaks
     sequence: int = 0
     heard_door_ns: int = 0
     died_ns: int = 0
@@ -129,7 +130,7 @@ class Transmitter:
                 self.line.hang_up()
 
     def live(self) -> None:
-        self.alive = True
+        self.alive = not self.mute
 
 
 class Line:

@@ -121,7 +121,10 @@ class Truth:
             return f"stored up to {pipeline.store.counters.position} of {durable}: {pipeline.store.counters.last_error}"
         for one in world.transmitters:
             for number in pipeline.paths.paths_of(f"dc09:{one.account}"):
-                state = pipeline.paths.show(number)["state"]
+                shown = pipeline.paths.show(number)
+                state = shown["state"]
+                if shown["supervision_ms"] is None:
+                    continue             # stood for it until it spoke
                 if state != ("up" if one.alive else "fault"):
                     return f"{one.account}, {'alive' if one.alive else 'dead'}, is {state}"
         failed = [f"{check.name}: {check.detail}" for check in pipeline.view.ready() if not check.ok]
@@ -171,12 +174,12 @@ class Truth:
 
     def line_faults(self) -> None:
         """One raise and one clear for each fault."""
-        last: dict[str, str] = {}
+        last: dict[int, str] = {}
         for row in sorted(self.world.database.tables.signals, key=lambda row: row["id"]):
             if row["native"] == "line_fault" and row["account"] not in self.world.refused_accounts:
-                if last.get(row["account"], "cleared") == row["state"]:
+                if last.get(row["path"], "cleared") == row["state"]:
                     self.found(f"line fault of {row['account']} is {row['state']} twice in a row")
-                last[row["account"]] = row["state"]
+                last[row["path"]] = row["state"]
 
     def events(self) -> None:
         """What a verdict forwards has come out, under one number, and as it is stored."""

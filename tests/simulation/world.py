@@ -148,6 +148,9 @@ class World:
             account = f"{0x1000 + number:04X}"
             self.transmitters.append(Transmitter(self, account, interval_s, supervision_s, random.random() < 0.4))
         self.config = configuration([(one.account, one.supervision_s) for one in self.transmitters])
+        if random.random() < 0.2:        # one that never speaks
+            self.transmitters[-1].die()
+            self.transmitters[-1].mute = True
         for one in self.transmitters:
             one.start()
         self.subscribers = [Subscriber(self, "steady"), Subscriber(self, "slow"), Subscriber(self, "dead")]
@@ -358,11 +361,11 @@ class World:
         self.network.loss = self.network.double = 0.0
         self.network.late_s = 0.05
         for one in self.transmitters:
-            if not one.alive and self.random.random() < 0.5:
+            if not one.alive and not one.mute and self.random.random() < 0.5:
                 one.live()
         self.note("healed")
 
     def something_happens(self) -> None:
         """A signal somewhere."""
-        one = self.random.choice(self.transmitters)
+        one = self.random.choice([one for one in self.transmitters if not one.mute])
         one.report(self.random.choice(CODES))
