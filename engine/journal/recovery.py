@@ -157,8 +157,9 @@ async def settle_last(disk: Disk, segment: Segment, file: File, cut_after: int |
         following = find_entry(data, segment.end, segment.header.seed)
         if following is not None:
             raise Damaged(segment.file, segment.end, f"an entry cannot be read, but one follows at {following}")
-        if entry_at:  # after a failed flush the cache may show what the disk does not have
-            await file.write(entry_at, data[entry_at:segment.end], sync=True)
+        if entry_at:  # after a failed flush the cache may show what the disk lacks; the first takes its header along
+            start = 0 if entry_at == SEGMENT_HEADER_BYTES else entry_at
+            await file.write(start, data[start:segment.end], sync=True)
     rest = len(data) - data.count(0, segment.end) - segment.end
     if rest > 0:
         why = "its end was never acknowledged" if cut_after is None else "what was behind is made again"
