@@ -175,6 +175,7 @@ class RealDisk:
                 self._sync_names()
             except BaseException:
                 os.close(descriptor)
+                os.unlink(self._directory / name)   # or the name could never be taken again
                 raise
             return descriptor
 

@@ -74,6 +74,22 @@ async def test_replace_that_fails_changes_nothing(tmp_path):
     await disk.close()
 
 
+async def test_a_file_that_could_not_be_made_leaves_its_name_free(tmp_path, monkeypatch):
+    """A journal whose disk failed for a moment goes on: the next attempt makes the segment of the same name."""
+    disk = RealDisk(tmp_path)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fail)
+        with pytest.raises(Unavailable, match="creating a: Input/output error"):
+            await disk.create("a", 64)
+    (await disk.create("a", 64)).close()
+    assert disk.list() == ["a"]
+    await disk.close()
+
+
 async def test_one_engine_a_directory(tmp_path):
     disk = RealDisk(tmp_path)
     with pytest.raises(Locked):
