@@ -77,6 +77,7 @@ from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
 MS = 1_000_000
+DATABASE_S = 5.0                 # a database that has much to recover may come after the ready line
 
 
 class Unusable(JournalError):
@@ -120,7 +121,8 @@ class Pipeline:
         self.data.mkdir(mode=0o711, parents=True, exist_ok=True)
         if not self.config.database:
             self.postgres = EmbeddedPostgres(self.data / "postgresql", self.clock)
-        database = asyncio.ensure_future(self.postgres.start() if self.postgres else asyncio.sleep(0))
+        made = not self.postgres or self.postgres.made
+        self.database = asyncio.ensure_future(self.postgres.start_again() if self.postgres else asyncio.sleep(0))
         try:
             self.disk = self.surroundings.open_disk(self.data / "journal")
             self.journal = await Journal.open(self.disk, self.clock, self.journal_settings(),
@@ -129,10 +131,11 @@ class Pipeline:
             await self.recover()
             self.build_readers()
             await self.listen()
-            await database
+            if not made:                # a first start fails loudly; later nothing waits for the database
+                await self.database
         except BaseException:
-            database.cancel()
-            await asyncio.gather(database, return_exceptions=True)
+            self.database.cancel()
+            await asyncio.gather(self.database, return_exceptions=True)
             raise
 
     def journal_settings(self) -> JournalSettings:
@@ -247,10 +250,9 @@ class Pipeline:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self.journal_rows, self.judge, self.store.run, self.supervise, self.keep_touches, self.keeper.run,
-            self.house.run, *self.canary.stages()]
+            self.house.run, self.wait_for_database, self.wait_for_stop, *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
-        tasks.append(asyncio.create_task(self.wait_for_stop(), name="stop"))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -278,6 +280,10 @@ class Pipeline:
             self.stop()
         else:
             log.debug("event loop: %s", context.get("message"), exc_info=error)
+
+    async def wait_for_database(self) -> None:
+        await self.database
+        await self.stopping.wait()
 
     async def wait_for_stop(self) -> None:
         await self.stopping.wait()
@@ -440,6 +446,8 @@ class Pipeline:
             if hasattr(self, part):
                 await getattr(self, part).close()
         if self.postgres:
+            self.database.cancel()
+            await asyncio.gather(self.database, return_exceptions=True)
             await self.postgres.stop()
 
 
@@ -463,11 +471,14 @@ async def serve(config: Config) -> None:
     loop.add_signal_handler(signal.SIGHUP, pipeline.tls.reload)
     try:
         await pipeline.open()
+        running = asyncio.create_task(pipeline.run())
+        # Who reads the line below would like a database, too; the transmitters do not wait for it.
+        await asyncio.wait({running, pipeline.database}, timeout=DATABASE_S, return_when=asyncio.FIRST_COMPLETED)
         host, port = pipeline.bound[0][1]
         sys.stdout.write(f"ready listen={show(host)}:{port} http={show(pipeline.http[0])}:{pipeline.http[1]} "
                          f"database={without_password(pipeline.database_url())}\n")
         sys.stdout.flush()
-        await pipeline.run()
+        await running
     finally:
         await pipeline.close()
 

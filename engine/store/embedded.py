@@ -4,6 +4,7 @@
     directory/run              its unix socket, mode 0700; elsewhere where the path would be too long for a socket
     directory/postgresql.log   what it says
 
+A killed engine may leave processes of it behind, even hung ones: who holds the lock on the directory ends them.
 It listens on no network, dies with this process (PR_SET_PDEATHSIG), and never runs as root: a root engine starts it as
 `nobody`, or, where nobody cannot reach its programs or its data, in a user namespace in which root is nobody, or, where
 there are none (many containers), as `nobody` with the one capability to pass by file modes.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import logging
 import os
@@ -37,7 +39,8 @@ SOCKET_PATH_BYTES_MAX = 107          # sockaddr_un.sun_path without its NUL
 LOG_BYTES_MAX = 16 << 20             # a longer log is put aside at the next start
 READY_S_MAX = 60.0                   # recovery after a kill may have much to read
 READY_POLL_S = 0.02
-PREDECESSOR_S_MAX = 10.0             # a fast stop takes 0.03 s; one under load a few
+PREDECESSOR_S_MAX = 10.0             # a fast stop takes 0.03 s; one under load a few; a hung one is killed half-way
+PREDECESSOR_POLL_S = 0.05
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 5.0
 STEADY_NS = 60 * SECOND_NS           # after this long up, a death is the first one again
@@ -92,6 +95,12 @@ class EmbeddedPostgres:
         self._demotion = Demotion.NONE
         self._supervisor: asyncio.Task[None] | None = None
         self._again = asyncio.Event()
+        self._lock = -1                  # the directory, locked while we start or run
+
+    @property
+    def made(self) -> bool:
+        """Whether there is a cluster: the first start makes it."""
+        return (self.places.cluster / "PG_VERSION").exists()
 
     @property
     def url(self) -> str:
@@ -119,17 +128,38 @@ class EmbeddedPostgres:
         if self._demotion is Demotion.CAPABILITY:
             LOG.warning("nobody cannot reach %s, and this machine allows no user namespace: PostgreSQL runs as nobody "
                         "and may read any file", self.places.directory)
-        self._own()
-        await self._wait_for_predecessor()
+        self._take()
         try:
-            if not (self.places.cluster / "PG_VERSION").exists():
+            self._own()
+            await self._wait_for_predecessor()
+            if not self.made:
                 await self._initialise(binaries)
             await self._launch(binaries)
             await self._create_database()
         except BaseException:
             await self._stop_child()
+            self._give_back()
             raise
         self._supervisor = asyncio.create_task(self._supervise(binaries), name="embedded-postgres")
+
+    async def start_again(self) -> None:
+        """As start, but a cluster that is there and does not start is tried again for as long as it takes.
+
+        Raises  EmbeddedPostgresError where there is no cluster yet, and none can be made
+        """
+        pause_s, said = BACKOFF_S_MIN, ""
+        while True:
+            try:
+                await self.start()
+                return
+            except (EmbeddedPostgresError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not self.made:
+                    raise
+                if str(error) != said:
+                    said = str(error)
+                    LOG.error("embedded PostgreSQL does not start, going on without it and trying again: %s", said)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, BACKOFF_S_MAX)
 
     async def restarted(self) -> None:
         """Return when it has been restarted after a death and takes connections again; once for each time."""
@@ -144,6 +174,7 @@ class EmbeddedPostgres:
                 await self._supervisor
             self._supervisor = None
         await self._stop_child()
+        self._give_back()
         if self.places.run.parent != self.places.directory:
             shutil.rmtree(self.places.run, ignore_errors=True)
 
@@ -178,21 +209,46 @@ class EmbeddedPostgres:
         await asyncio.to_thread(flush_file_system, self.places.directory)
         unfinished.rename(self.places.cluster)
 
-    async def _wait_for_predecessor(self) -> None:
-        """Wait until a postmaster that a killed engine left behind is gone; take its stale pid file away.
+    def _take(self) -> None:
+        """Lock the directory: what still runs in it is then a leftover. Raises EmbeddedPostgresError, OSError."""
+        self._lock = os.open(self.places.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._give_back()
+            raise self._in_use() from None
 
-        Raises  EmbeddedPostgresError when it lives on: then another engine is using the directory
+    def _give_back(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _in_use(self) -> EmbeddedPostgresError:
+        cluster = self.places.cluster
+        return EmbeddedPostgresError(
+            f"{cluster} is in use by a running PostgreSQL, process {first_number(cluster / 'postmaster.pid')}")
+
+    async def _wait_for_predecessor(self) -> None:
+        """Wait until every process that a killed engine or postmaster left behind is gone, and take their locks away.
+
+        They end by themselves, unless they hang: then they are killed. A lock may name a process that is dead and that
+        nobody has waited for, which PostgreSQL would take for a living one.
+        Raises  EmbeddedPostgresError when they live on
         """
-        pid_file = self.places.cluster / "postmaster.pid"
-        for _ in range(int(PREDECESSOR_S_MAX / READY_POLL_S)):
-            if not pid_file.exists():
+        polls = int(PREDECESSOR_S_MAX / PREDECESSOR_POLL_S)
+        for poll in range(polls):
+            left = await asyncio.to_thread(processes_in, self.places.cluster)
+            if not left:
+                for lock in (self.places.cluster / "postmaster.pid", self.places.run / (SOCKET_NAME + ".lock")):
+                    lock.unlink(missing_ok=True)
                 return
-            if not runs_in(first_number(pid_file), self.places.cluster):
-                pid_file.unlink(missing_ok=True)
-                return
-            await asyncio.sleep(READY_POLL_S)
-        raise EmbeddedPostgresError(
-            f"{self.places.cluster} is in use by a running PostgreSQL, process {first_number(pid_file)}")
+            if poll == polls // 2:
+                LOG.warning("PostgreSQL of before hangs and is killed: processes %s", left)
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(PREDECESSOR_POLL_S)
+        raise self._in_use()
 
     def _spawn(self, arguments: list[str]) -> Child:
         put_aside(self.places.log)
@@ -249,7 +305,6 @@ class EmbeddedPostgres:
                     await self._launch(binaries)
                     break
                 except (EmbeddedPostgresError, OSError) as error:
-                    # Its old backends hold the shared memory for a moment: the first try may well fail.
                     LOG.warning("embedded PostgreSQL does not start, again in %.1f s: %s", pause_s, error)
                     await self._stop_child()
                 await asyncio.sleep(pause_s)
@@ -329,6 +384,19 @@ def flush_file_system(directory: Path) -> None:
             raise OSError(ctypes.get_errno(), "syncfs", str(directory))
     finally:
         os.close(handle)
+
+
+def processes_in(cluster: Path) -> list[int]:
+    """Return the processes of PostgreSQL, of whatever parent, that work in `cluster`. Blocks for some ms."""
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_postgres(pid)
+            and runs_in(pid, cluster)]
+
+
+def is_postgres(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+    except OSError:
+        return False
 
 
 def runs_in(pid: int, cluster: Path) -> bool:

@@ -98,14 +98,19 @@ async def test_never_as_root(tmp_path: Path, mode: int, root_demotion: Demotion,
     assert server.pid is None
 
 
-@pytest.mark.parametrize("mode", [0o755, 0o700])
-def test_dies_with_its_parent(tmp_path: Path, mode: int) -> None:
-    directory = own_directory(tmp_path, mode) / "postgres"
+def start_elsewhere(directory: Path) -> tuple[subprocess.Popen[str], int]:
+    """Start one as the child of a process of its own; return that process and the postmaster's id."""
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(directory)], stdout=subprocess.PIPE, text=True,
                               cwd=ROOT)
     assert parent.stdout is not None
     with parent.stdout:
-        pid = int(parent.stdout.readline())
+        return parent, int(parent.stdout.readline())
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_dies_with_its_parent(tmp_path: Path, mode: int) -> None:
+    directory = own_directory(tmp_path, mode) / "postgres"
+    parent, pid = start_elsewhere(directory)
     handle = os.pidfd_open(pid)
     end = select.poll()
     end.register(handle, select.POLLIN)
@@ -151,6 +156,44 @@ async def test_a_stale_pid_file_is_no_hindrance(tmp_path: Path) -> None:
     await server.start()
     assert await ask(server.url) == 1
     await server.stop()
+
+
+async def test_a_hung_predecessor_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine was killed while its PostgreSQL hung, which therefore did not go with it."""
+    monkeypatch.setattr(embedded, "PREDECESSOR_S_MAX", 2.0)
+    directory = own_directory(tmp_path, 0o755) / "postgres"
+    parent, pid = start_elsewhere(directory)
+    hung = embedded.processes_in(directory / "cluster")
+    assert pid in hung and len(hung) > 3
+    for one in hung:
+        os.kill(one, signal.SIGSTOP)
+    parent.kill()
+    parent.wait()
+    server = EmbeddedPostgres(directory, Clock())
+    await server.start()
+    assert await ask(server.url) == 1
+    assert not set(hung) & set(embedded.processes_in(directory / "cluster"))
+    await server.stop()
+
+
+async def test_a_dead_predecessor_that_nobody_waited_for_is_no_hindrance(tmp_path: Path) -> None:
+    """Engine and PostgreSQL were killed together, and the process that inherits the dead takes its time."""
+    pr_set_child_subreaper = 36
+    directory = own_directory(tmp_path, 0o755) / "postgres"
+    child.LIBC.prctl(pr_set_child_subreaper, 1)
+    try:
+        parent, pid = start_elsewhere(directory)
+        for one in (pid, parent.pid):
+            os.kill(one, signal.SIGKILL)
+        parent.wait()
+        server = EmbeddedPostgres(directory, Clock())
+        await server.start()
+        assert status(pid, "State")[0] == "Z"
+        assert await ask(server.url) == 1
+        await server.stop()
+    finally:
+        child.LIBC.prctl(pr_set_child_subreaper, 0)
+        await asyncio.to_thread(os.waitpid, pid, 0)
 
 
 async def test_a_directory_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

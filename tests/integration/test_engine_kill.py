@@ -198,6 +198,24 @@ def test_a_database_that_comes_later() -> None:
                 runner.run(server.stop())
 
 
+def test_its_own_database_that_does_not_start() -> None:
+    """The transmitters of a restarted engine do not wait for it, and what they said is stored when it is repaired."""
+    with data_directory() as data:
+        with serve(data):
+            pass
+        version = data / "data/postgresql/cluster/PG_VERSION"
+        right = version.read_bytes()
+        version.write_text("9.6\n")
+        with serve(data, "[store]\nretry_max = '100ms'") as engine, engine.subscribed() as stream, \
+                udp(engine.place) as transmitter:
+            engine.expect("embedded PostgreSQL does not start, going on without it")
+            assert transmitter.say(sia("D301", "NFA1")) == ack("D301")
+            assert stream.event().told == ("raised", "D301", "FA1")
+            assert engine.ask("/readyz")[0] == 200
+            version.write_bytes(right)
+            assert [row["native"] for row in engine.signals("D301")] == ["FA1"]
+
+
 def test_the_engine_takes_its_postgresql_with_it() -> None:
     with data_directory() as data, serve(data) as engine, tcp(engine.place) as transmitter:
         assert transmitter.say(null("D201")) == ack("D201")
