@@ -1,8 +1,8 @@
 """Did every acknowledged signal arrive? Asked of the engine from outside, over HTTP, signal by signal.
 
-Forwarded is what the stream of events showed while the run went on; stored is what the list of signals shows
-afterwards. A signal is known by the text `run`-`number` in its `native`, whatever number the
-engine gave it.
+Forwarded is what the stream of events showed while the run went on (what it showed as not durable has no number yet,
+and counts when it comes again with one); stored is what the list of signals shows afterwards. A signal is known by the
+text `run`-`number` in its `native`, whatever number the engine gave it.
 """
 
 import asyncio
@@ -125,6 +125,7 @@ class Audit:
         self.metrics_before: dict[str, float] = {}
         self.reconnects = 0
         self.gaps = 0
+        self.not_durable = 0  # events of this run that were shown without a number
         self.lines = EventLines()
 
     async def __aenter__(self) -> Self:
@@ -194,6 +195,9 @@ class Audit:
             self.gaps += 1
         elif self.run in data:
             alarm: dict[str, Any] = orjson.loads(data).get("data") or {}
+            if alarm.get("durable") is False:
+                self.not_durable += 1
+                return
             for number in self.numbers(alarm.get("native")):
                 self.forwarded[number].add(str(alarm.get("signal_id")))
 

@@ -1,8 +1,9 @@
 """What runs in the generator's own processes: the fleet, and the null receiver.
 
 They speak with the parent over a pipe, in tuples that begin with a word:
-  fleet   out ("ready",) ("progress", sent, answered) ("result", Outcomes) ("failed", text)   in ("begin",) ("stop",)
-  sink    out ("ready", port) ("result", answered)                                            in ("stop",)
+  fleet   out ("ready",) ("progress", sent, answered, monotonic ns) ("result", Outcomes) ("failed", text)
+          in  ("begin",) ("rest",) ("stop",): begin sending; send nothing new, but wait for replies; end at once
+  sink    out ("ready", port) ("result", answered)   in ("stop",)
 """
 
 import os
@@ -71,11 +72,16 @@ class Runner:
         stop = start + round(self.plan.duration_s * 1e9) if self.plan.window else (1 << 62)
         self.fleet.begin(start, stop)
         self.cpu_before_s = cpu_seconds()
-        ended = False
-        while not ended and not pipe.poll():
+        while True:
+            if pipe.poll():
+                if pipe.recv()[0] != "rest":
+                    break
+                self.fleet.begin(start, monotonic_ns())
             ended = self.fleet.run(monotonic_ns() + SLICE_NS)
             self.reopen()
-            pipe.send(("progress", self.fleet.sent, self.fleet.answered))
+            pipe.send(("progress", self.fleet.sent, self.fleet.answered, monotonic_ns()))
+            if ended:
+                break
         return self.outcomes(start)
 
     def reopen(self) -> None:
