@@ -6,6 +6,8 @@
 # make fuzz-guided SECONDS=60 for each format, or FORMAT=dc09: libFuzzer looks for what the others do not reach
 # make simulate N=1000 worlds in which everything fails, other ones each time; SEED=number alone shows one of them
 # make sanitize the codec's, admit's and listen's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make break    MINUTES=10: the engine killed, its database killed, hung and full, its disk failing, all under load; then
+#               whether an alarm was lost; SEED=number repeats a run
 # make clean    remove what the build made; .venv stays
 # BUILD=release|debug|trace|sanitize and ANNOTATE=1 (see setup.py) rebuild everything that they change
 
@@ -21,7 +23,7 @@ SOURCES := $(shell find codec engine loadgen benchmarks \( -name '*.pyx' -o -nam
 SET := $(firstword $(shell echo $(SOURCES) | cksum))
 COMPILED := build/compiled-$(BUILD)-$(ANNOTATE)-$(SET)
 
-.PHONY: build run test lint bench simulate fuzz fuzz-guided sanitize clean
+.PHONY: build run test lint bench simulate break fuzz fuzz-guided sanitize clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/with-tocsin $(COMPILED)
@@ -46,6 +48,11 @@ lint: $(VENV)/with-tests
 
 bench: $(VENV)/with-tests $(COMPILED)
 	@$(IN)/python -m benchmarks
+
+MINUTES ?= 10
+
+break: $(VENV)/with-tests $(COMPILED)
+	@$(IN)/python -m tests.breaking --minutes $(MINUTES) $(if $(filter file,$(origin SEED)),,--seed $(SEED))
 
 N ?= 1000000
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import asyncpg
@@ -30,6 +31,7 @@ from engine.store.embedded import first_number, runs_in
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "engine")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 DEADLINE_S = 20.0                # for anything that a healthy engine does in far less than a second
 LOOK_AGAIN_S = 0.02
 TROUBLE = re.compile(r"Traceback|Exception ignored| (ERROR|CRITICAL) |py\.warnings|Warning:|never awaited|Fatal Python")
@@ -73,15 +75,26 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def data_directory() -> Iterator[Path]:
-    """Yield a new directory that the embedded PostgreSQL can reach; pytest's own are closed to other users."""
-    directory = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
-    directory.chmod(0o755)
+    """Yield a new directory that goes at the end."""
+    directory = new_directory()
     try:
         yield directory
     finally:
-        for pid_file in directory.glob("**/postmaster.pid"):     # of a killed engine: it takes a moment to end
-            until(lambda pid_file=pid_file: not runs_in(first_number(pid_file), pid_file.parent), "its end")
-        shutil.rmtree(directory)
+        remove_directory(directory)
+
+
+def new_directory() -> Path:
+    """Make a directory that the embedded PostgreSQL can reach; pytest's own are closed to other users."""
+    directory = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
+    directory.chmod(0o755)
+    return directory
+
+
+def remove_directory(directory: Path) -> None:
+    """Remove a directory when every PostgreSQL in it has ended."""
+    for pid_file in directory.glob("**/postmaster.pid"):     # of a killed engine: it takes a moment to end
+        until(lambda pid_file=pid_file: not runs_in(first_number(pid_file), pid_file.parent), "its end")
+    shutil.rmtree(directory)
 
 
 @dataclass(frozen=True)
@@ -143,9 +156,9 @@ class Stream:
 
 
 class Engine:
-    """One engine process from its start to its end; made by `serve`."""
+    """One engine process from its start to its end; made by `serve`. `more` goes into its environment."""
 
-    def __init__(self, data: Path, arguments: tuple[str, ...], config: str) -> None:
+    def __init__(self, data: Path, arguments: tuple[str, ...], config: str, more: Mapping[str, str] = NOTHING) -> None:
         self.data = data
         self.log = data / "engine.log"
         self.log_start = self.log.stat().st_size if self.log.exists() else 0
@@ -157,7 +170,8 @@ class Engine:
         if "[[listener]]" not in config:
             command += ["--listen", "127.0.0.1:0"]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT, env=environment())
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT,
+                                            env=environment() | more)
         self._read_ready()
 
     def _read_ready(self) -> None:
@@ -307,9 +321,9 @@ class Engine:
 
 
 @contextmanager
-def serve(data: Path, config: str = "", *arguments: str) -> Iterator[Engine]:
+def serve(data: Path, config: str = "", *arguments: str, more: Mapping[str, str] = NOTHING) -> Iterator[Engine]:
     """Run an engine; at the end, unless the test ended it, stop it in order and look at its log."""
-    engine = Engine(data, arguments, config)
+    engine = Engine(data, arguments, config, more)
     try:
         yield engine
     except BaseException:

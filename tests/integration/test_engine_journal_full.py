@@ -3,16 +3,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
 
 from engine.clock import Clock
 from engine.store.embedded import EmbeddedPostgres
+from tests.breaking.disk import FaultyDisk
 from tests.integration.engine import Engine, data_directory, serve, until
 from tests.integration.transmitter import ack, null, sia, tcp, udp
 
@@ -90,30 +84,16 @@ def test_full_while_the_database_is_away() -> None:
                 runner.run(server.stop())
 
 
-@contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """Mount a file system of a few megabytes; root alone can."""
-    place.mkdir(parents=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place)], check=False,
-                             capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk for this test: {mounted.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
 def test_a_full_disk() -> None:
     """Also the reserve is used up: a fire is shown without a number and gets no reply; it all ends with the room."""
     fire = sia("6101", f"NFA1^{ROOM}^")
-    with data_directory() as data, small_disk(data / "data/journal", "24M") as disk, \
-            serve(data, SMALL.format(reserve=0.0)) as engine, udp(engine.place) as transmitter:
+    with data_directory() as data, FaultyDisk(data, data / "data/journal", "journal").under("") as disk, \
+            serve(data, SMALL.format(reserve=0.0), more=disk.environment) as engine, udp(engine.place) as transmitter:
         engine.expect(REFUSED)
         engine.tolerate("housekeeping failed")
         assert transmitter.say(null("6101")) == ack("6101")
         engine.until_stored()
-        fill_disk(disk / "filler")
+        disk.order("full")
         kept = fill(engine, "FT2", LONG)
         kept += fill(engine, "FA2", LONG, 1) + fill(engine, "FA3", "y" * 200, 1)
         assert kept < 5000
@@ -127,7 +107,7 @@ def test_a_full_disk() -> None:
             assert (shown.id, shown.told, shown.data["durable"]) == ("", ("raised", "6101", f"FA1^{ROOM}^"), False)
             assert (shown.data["signal_id"], shown.data["alarm_id"]) == (None, None)
             assert "6101" not in {alarm["account"] for alarm in engine.json("/v1/alarms")["alarms"]}
-            (disk / "filler").unlink()
+            disk.order("")
             assert transmitter.say(fire) == ack("6101")              # sent again: now it is kept, and no repetition
             event = stream.event()
             assert (event.told, event.data["durable"]) == (("raised", "6101", f"FA1^{ROOM}^"), True)
@@ -138,20 +118,20 @@ def test_a_full_disk() -> None:
 
 def test_a_full_disk_and_many_small_fires() -> None:
     """What is made of a fire takes more room than the fire: it runs out first, and must not hold anything up."""
-    with data_directory() as data, small_disk(data / "data/journal", "24M") as disk, \
-            serve(data, SMALL.format(reserve=0.0)) as engine, udp(engine.place) as transmitter:
+    with data_directory() as data, FaultyDisk(data, data / "data/journal", "journal").under("") as disk, \
+            serve(data, SMALL.format(reserve=0.0), more=disk.environment) as engine, udp(engine.place) as transmitter:
         engine.tolerate("housekeeping failed|" + REFUSED)
         engine.expect("the outcome log refuses entries")
         assert transmitter.say(null("6101")) == ack("6101")
         engine.until_stored()
         begin = engine.json("/v1/alarms")["position"]
         with engine.subscribed() as stream:
-            fill_disk(disk / "filler")
+            disk.order("full")
             kept = fill(engine, "FA2", "")
             missing = {f"FA2^0 {number} ^" for number in range(1, kept + 1)}
             while missing:                               # all that was acknowledged
                 missing.discard(stream.event().data["native"])
-        (disk / "filler").unlink()
+        disk.order("")
         with engine.subscribed() as stream:
             assert transmitter.insist(sia("6101", "NFA1")) == ack("6101")
             event = stream.event()
@@ -164,10 +144,3 @@ def test_a_full_disk_and_many_small_fires() -> None:
             missing = {f"FA2^0 {number} ^" for number in range(1, kept + 1)}
             while missing:
                 missing.discard(stream.event().data["native"])
-
-
-def fill_disk(filler: Path) -> None:
-    """Leave no byte free."""
-    with filler.open("wb", buffering=0) as file:
-        free = os.statvfs(filler).f_bavail * os.statvfs(filler).f_frsize
-        os.posix_fallocate(file.fileno(), 0, free)
