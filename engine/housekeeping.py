@@ -35,6 +35,8 @@ class House:
 
     def __init__(self, engine: Pipeline) -> None:
         self.snapshot_ns = 0             # wall clock of the last snapshot
+        self.writing = asyncio.Lock()    # held while a step works on the logs
+        self._snapshot_due_ns = 0        # monotonic
         self._engine = engine
         self._impaired = False
         self._expecting = True           # some that the configuration names have no path yet
@@ -42,28 +44,20 @@ class House:
     async def run(self) -> None:
         """Once a second: sweep connections, look at the journal's room, and do what is due."""
         engine = self._engine
-        snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
+        self._snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
         retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
         while True:
             await asyncio.sleep(1)
             for tcp in engine.tcp:
                 tcp.sweep()
             engine.tls.sweep()
-            engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
-            self.try_journal()
             self.tell_supervision()
             if self._expecting:
                 self._expecting = engine.enrolment.expect(engine.admit, engine.listening.listening_ms,
                                                           engine.clock.wall_ns())
                 engine.on_rows()
-            await self.attempt(self.commit_stored)
-            await self.attempt(engine.journal.trim)
-            await self.attempt(self.trim_outcomes)
-            if engine.outcomes_trouble:
-                await self.attempt(self.make_outcomes_again)
-            if engine.clock.monotonic_ns() >= snapshot_due_ns:
-                snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
-                await self.attempt(self.take_snapshot)
+            async with self.writing:
+                await self.keep_logs()
             if engine.clock.monotonic_ns() >= retention_due_ns:
                 retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
                 await self.drop_old_days()
@@ -81,6 +75,25 @@ class House:
             log.info("supervision is sound again")
         data = orjson.dumps({"impaired": self._impaired})
         engine.forward.show(b"event: supervision\ndata: " + data + b"\n\n")
+
+    async def keep_logs(self) -> None:
+        """Do what is due on journal and outcome log."""
+        engine = self._engine
+        engine.admit.urgency_min = URGENCY_OF_ROOM[engine.journal.room()]
+        self.try_journal()
+        await self.attempt(self.commit_stored)
+        await self.attempt(engine.journal.trim)
+        await self.attempt(self.trim_outcomes)
+        if engine.outcomes_trouble:
+            await self.attempt(self.make_outcomes_again)
+        if engine.clock.monotonic_ns() >= self._snapshot_due_ns:
+            await self.attempt(self.take_snapshot)
+
+    async def prepare_end(self) -> None:
+        """While we still serve: write what would take time at the end. Raises JournalError."""
+        async with self.writing:
+            await self.commit_stored()
+            await self.take_snapshot()
 
     def try_journal(self) -> None:
         """After a failed append, offer a tick once there is room: heartbeats alone would never tell."""
@@ -117,17 +130,23 @@ class House:
         if dropped:
             log.info("dropped old days", extra={"partitions": dropped})
 
-    async def take_snapshot(self) -> None:
-        """Write what the stages remember, at the number that FILTER has judged. The outcomes up to it go first."""
+    def sections(self) -> Sections:
+        """Return what the stages remember now."""
         engine = self._engine
-        at = engine.filter.position
-        if not at or engine.outcomes_trouble:  # beyond the outcome log's end it would leave a hole for good
-            return
-        sections: Sections = {
+        return {
             "paths": engine.paths.save(), "admit": engine.admit.save(), "windows": engine.windows.save(),
             "filter": engine.filter.save(),
             "listening": engine.listening.listening_ms.to_bytes(8, "little"),
         }
+
+    async def take_snapshot(self) -> None:
+        """Write what the stages remember, at the number that FILTER has judged. The outcomes up to it go first."""
+        engine = self._engine
+        at = engine.filter.position
+        self._snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
+        if not at or engine.outcomes_trouble:  # beyond the outcome log's end it would leave a hole for good
+            return
+        sections = self.sections()
         await engine.outcomes.sync()
         await engine.journal.snapshot(engine.lease, SNAPSHOT, at, sections)
         self.snapshot_ns = engine.clock.wall_ns()
@@ -136,7 +155,7 @@ class House:
         """Fill the hole in the outcome log from snapshot and journal, once it can be written again."""
         engine = self._engine
         snapshot = await engine.journal.load(engine.lease, SNAPSHOT)
-        judging = engine.new_filter(snapshot.sections["filter"] if snapshot else None)
+        judging = engine.new_filter(snapshot.sections["filter"] if snapshot else None, engine.journal.first + 1)
         after = judging.position or engine.journal.first - 1
         async for span, batch in engine.journal.read(after):
             outcome = judging.apply(span.first, batch)

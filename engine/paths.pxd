@@ -1,8 +1,8 @@
 # The path table: who we know, and when we heard them last.
 #
-# A path is one way by which a transmitter reaches us. Its record is one cache line, so that a heartbeat costs one
-# index slot, one record and one store. Records never move and are never removed: an index is a path's name for
-# as long as the journal lives. The memory is reserved for `paths_max` and committed by the kernel as it is used.
+# A path is one way by which a transmitter reaches us. Its record is one cache line: a heartbeat costs one index slot,
+# one record and one store. Records never move and are never removed: a number means its path as long as the journal
+# lives. The memory is reserved for `paths_max` and committed by the kernel as it is used.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
@@ -47,7 +47,6 @@ cdef struct PathText:            # where the parts of a path's text lie in it
     uint32_t realm_at
     uint32_t realm_size
     uint32_t rest_at             # listener and numbers: `default/R1/L0`
-
 cdef struct PathKey:         # 32 bytes, compared as a whole; unused bytes are zero
     uint8_t  account[ACCOUNT_BYTES_MAX]
     uint32_t receiver
@@ -93,6 +92,7 @@ cdef class PathTable:
                    int64_t seen) noexcept nogil
     cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil
     cdef void link(self, uint32_t number) noexcept nogil
+    cdef bint take_record(self, uint32_t number, const Path* saved) noexcept nogil
     cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
     cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil

@@ -57,7 +57,9 @@ class PathTable:
     def save(self) -> Iterator[bytes]:
         """Return the table in chunks, to be drawn on any thread; frames may touch paths meanwhile."""
     def chunks(self, count: int, head: bytes) -> Iterator[bytes]: ...
-    def load(self, saved: bytes) -> None:
+    def load(self, saved: bytes | memoryview) -> None:
         """Fill an empty table. Raises ValueError when the bytes are no table or do not fit."""
+    def renew(self, saved: bytes | memoryview) -> None:
+        """Bring a table that `load` filled to what a later `save` of the same engine gave. Raises ValueError."""
     def check(self) -> None:
         """Raise AssertionError unless every path is found by its key and the states are counted right."""

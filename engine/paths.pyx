@@ -12,15 +12,16 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from codec.batch cimport Batch, Columns, Text
-from codec.frame cimport NUMBER_NONE, number_digits, number_pack, number_value
-from codec.words cimport (CONDITION_COMMUNICATION_FAULT, CONDITION_LINE_FAULT, PROTOCOL_COUNT, ROW_ENROLMENT,
-                          ROW_SIGNAL, STATE_CLEARED, STATE_RAISED)
+from codec.frame cimport NUMBER_NONE
+from codec.words cimport PROTOCOL_COUNT, ROW_ENROLMENT, STATE_CLEARED, STATE_RAISED
 from codec.words import PROTOCOL_NUMBER, PROTOCOL_TEXT
 from engine.index cimport index_create, index_destroy, index_put
 from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
                              SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
                              SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
 from engine.memory cimport memory_release, memory_reserve
+from engine.own_rows cimport is_own_line_fault, tells_unreadable_token
+from engine.path_text cimport number_of, number_text, write_number
 
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
@@ -45,32 +46,6 @@ cdef int fill_protocols() except -1:
 
 
 fill_protocols()
-
-
-cdef int write_number(char* out, const char* letter, uint32_t number) noexcept nogil:
-    """Write `/L0` for a line number that is there; return the bytes written."""
-    if number == NUMBER_NONE:
-        return 0
-    return snprintf(out, 12, b"/%s%0*X", letter, <int>number_digits(number), number_value(number))
-
-
-cdef str number_text(uint32_t number):
-    """Show a receiver, line or network number as the frame gave it, with its leading zeros; None when it did not."""
-    return f"{number_value(number):0{number_digits(number)}X}" if number != NUMBER_NONE else None
-
-
-cdef uint32_t number_of(str text) except? 0:
-    return number_pack(int(text, 16), len(text))
-
-
-cdef bint is_own_line_fault(const Columns* c, uint32_t row) noexcept nogil:
-    """Tell whether a row is a line fault that SUPERVISE found: one that a frame reports has the frame's identity."""
-    return c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_LINE_FAULT and c.identity[row].size == 0
-
-
-cdef bint tells_unreadable_token(const Columns* c, uint32_t row) noexcept nogil:
-    """Tell whether a row is the fault that LISTEN adds to a frame: it alone is no part of what the frame says."""
-    return c.kind[row] == ROW_SIGNAL and c.condition[row] == CONDITION_COMMUNICATION_FAULT and c.identity[row].size == 0
 
 
 cdef class PathTable:
@@ -440,44 +415,73 @@ cdef class PathTable:
             yield PyBytes_FromStringAndSize(<char*>(self.learned + at), size * sizeof(Learned))
             at += size
 
-    def load(self, bytes saved not None):
+    def load(self, saved not None):
         """Fill an empty table from what `save` gave; raises ValueError when it is no such thing."""
-        cdef uint32_t at = 0, size, count, i
-        cdef size_t offset
-        cdef const char* start = PyBytes_AS_STRING(saved)
         if self.count:
             raise ValueError("the path table is not empty")
+        self._take_in(saved)
+
+    def renew(self, saved not None):
+        """Bring a table that `load` filled to a later `save`: only new paths are entered into the indexes."""
+        self._take_in(saved)
+
+    def _take_in(self, const unsigned char[::1] saved not None):
+        """Take every record over, new ones into the indexes too. Raises ValueError; the table is lost then."""
+        cdef uint32_t at = 0, size, count, i
+        cdef size_t offset
+        cdef const unsigned char* start
+        cdef bint same = True
+        if saved.shape[0] < 8:
+            raise ValueError("path table of the wrong length")
+        start = &saved[0]
         count, listeners_size = struct.unpack_from("<II", saved)
         offset = 8 + listeners_size
-        if len(saved) != offset + <size_t>count * (sizeof(Path) + 8 + sizeof(Learned)):
+        if <size_t>saved.shape[0] != offset + <size_t>count * (sizeof(Path) + 8 + sizeof(Learned)):
             raise ValueError("path table of the wrong length")
         if count > self.paths_max:
             raise ValueError(f"{count} paths do not fit into paths.max = {self.paths_max}")
-        for line in saved[8:offset].decode().split("\n") if listeners_size else ():
+        if count < self.count:
+            raise ValueError(f"{count} paths where {self.count} were known")
+        for line in bytes(saved[8:offset]).decode().split("\n") if listeners_size else ():
             self.listener(*line.split("\t"))
-        while at < count:
+        memset(self.states, 0, sizeof(self.states))
+        while at < count and same:
             size = min(SNAPSHOT_CHUNK_PATHS, count - at)
-            memcpy(self.path + at, start + offset, size * sizeof(Path))
+            with nogil:
+                for i in range(size):
+                    same = same and self.take_record(at + i, <const Path*>(start + offset + i * sizeof(Path)))
             offset += size * sizeof(Path)
             memcpy(self.enrolled_ms + at, start + offset, size * 8)
             offset += size * 8
             memcpy(self.learned + at, start + offset, size * sizeof(Learned))
             offset += size * sizeof(Learned)
             at += size
-        with nogil:
-            self.count = count
-            for i in range(count):
-                # What was on its way when the table was saved is decided by the journal that follows.
-                if self.path[i].state == PATH_PENDING:
-                    self.path[i].state = PATH_NEW
-                elif self.path[i].state == PATH_RAISING:
-                    self.path[i].state = PATH_UP
-                elif self.path[i].state > PATH_FAULT:
-                    self.path[i].state = PATH_FAULT
-                self.states[self.path[i].state] += 1
-                self.path[i].marks = REPORTED_NONE   # traits are the configuration's, which may be another one now
-                if self.path[i].key.account_size:
-                    self.link(i)
+        self.count = count
+        if not same:
+            raise ValueError("path table of another engine")
+
+    cdef bint take_record(self, uint32_t number, const Path* saved) noexcept nogil:
+        """Take one record over; False where another path had its number."""
+        cdef Path* path = &self.path[number]
+        cdef bint known = path.key.account_size != 0
+        if known and memcmp(&path.key, &saved.key, sizeof(PathKey)) != 0:
+            return False
+        memcpy(path, saved, sizeof(Path))
+        if path.state > PATH_PENDING and path_reported(path) != path.state and self.changed_count < CHANGED_MAX:
+            self.changed[self.changed_count] = number      # the store has not told it yet
+            self.changed_count += 1
+        # What was on its way when the table was saved is decided by the journal that follows.
+        if path.state == PATH_PENDING:
+            path.state = PATH_NEW
+        elif path.state == PATH_RAISING:
+            path.state = PATH_UP
+        elif path.state > PATH_FAULT:
+            path.state = PATH_FAULT
+        self.states[path.state] += 1
+        path.marks = REPORTED_NONE   # traits are the configuration's, which may be another one now
+        if path.key.account_size and not known:
+            self.link(number)
+        return True
 
     def check(self):
         """Raise AssertionError unless every path is found by its key and the states are counted right."""

@@ -20,14 +20,9 @@ that is the group commit. STORE and FORWARD read the logs at their own pace; not
 import asyncio
 import contextlib
 import logging
-import signal
-import sys
-import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
-
-import uvloop
 
 from codec.batch import Batch
 from codec.words import PROTOCOL_NUMBER
@@ -37,32 +32,37 @@ from engine.canary import Canary
 from engine.clock import SECOND_NS, Clock
 from engine.commanding import Commanding
 from engine.config import Config, Listener
-from engine.configure import without_password
+from engine.failure import is_ours
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
 from engine.forward.hub import Forward
 from engine.heartbeats import HEARTBEAT_LOG_ROWS, HeartbeatLog
 from engine.histogram import Histogram
 from engine.housekeeping import SNAPSHOT, URGENCY_OF_ROOM, House
+from engine.journal.disk import Disk
 from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, JournalSettings, Lease, Span
 from engine.journal.segments import LogStart, SegmentLog
 from engine.journal.space import Room, SpaceSettings
+from engine.listen.binding import BACKLOG
 from engine.listen.descriptors import connections_each
+from engine.listen.doors import Doors
 from engine.listen.enrolment import Enrolment
+from engine.listen.inherited import Inherited
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
 from engine.listen.tcp import TcpListener
 from engine.listen.tls import Tls
 from engine.listen.udp import UdpListener
 from engine.listen.windows import Windows
-from engine.operate.access import BadTokenFile, holders_of
+from engine.operate.access import holders_of
 from engine.operate.lag import LagSampler
 from engine.operate.server import Operate
 from engine.paths import PathTable
 from engine.readings import bind_readings
+from engine.remembering import Unusable, make_stages, renew_stages
 from engine.sources import LoggedEvents, StoredRows
-from engine.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from engine.store.embedded import EmbeddedPostgres
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
 from engine.store.settings import StoreSettings
@@ -72,22 +72,25 @@ from engine.supervise.supervisor import Supervisor
 from engine.supervise.touch_file import TouchFile
 from engine.supervise.wheel import Wheel
 from engine.surroundings import Surroundings
+from engine.takeover.giving import Giving
+from engine.takeover.state import State
+from engine.takeover.taking import Taking
 from engine.tickets import Tickets
 from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
 MS = 1_000_000
-DATABASE_S = 5.0                 # a database that has much to recover may come after the ready line
-
-
-class Unusable(JournalError):
-    """What the data directory holds cannot be started from."""
 
 
 class Pipeline:
-    """One engine: `open` recovers and binds, `run` serves until `stop`, `close` leaves everything in order."""
+    """One engine: `open` recovers and binds, `run` serves until `stop`, `close` leaves everything in order.
 
-    def __init__(self, config: Config, clock: Clock, surroundings: Surroundings | None = None) -> None:
+    inherited  listening sockets that are open already
+    takeover   replace the engine that runs on the same data
+    """
+
+    def __init__(self, config: Config, clock: Clock, surroundings: Surroundings | None = None,
+                 inherited: Inherited | None = None, *, takeover: bool = False) -> None:
         self.config = config
         self.clock = clock
         self.surroundings = surroundings or Surroundings()
@@ -99,11 +102,20 @@ class Pipeline:
         self.journal_trouble = ""           # why the last append failed; empty while all is well
         self.outcomes_trouble = ""          # why the outcome log ends before the journal; empty while it does not
         self.hash_key = self.surroundings.entropy(16)
+        self.disk: Disk
+        self.paths: PathTable
+        self.admit: Admit
+        self.windows: Windows
+        self.filter: Filter
         self.house = House(self)
         self.tickets = Tickets()
         self.commanding = Commanding(self)
         self.tls = Tls(config, clock)
         self.failure: Exception | None = None  # of a callback that no stage awaits
+        self.inherited = inherited or Inherited()
+        self.doors = Doors(config, self.surroundings.open_sockets)
+        self.taking = Taking(self) if takeover else None
+        self.giving = Giving(self)
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
         self.udp: list[UdpListener] = []
         self.tcp: list[TcpListener] = []
@@ -112,56 +124,62 @@ class Pipeline:
         self.to_durable = Histogram()
         self.flushes = Histogram()
         self.flushed_bytes = 0
-        self.postgres: EmbeddedPostgres | None = None
+        self.postgres = None if config.database else EmbeddedPostgres(self.data / "postgresql", clock)
 
     # -- from nothing to serving
 
     async def open(self) -> None:
-        """Start what must be there, in the order of the flow. Raises JournalError, OSError, EmbeddedPostgresError."""
+        """Start what must be there, in the order of the flow. Raises JournalError, OSError, EmbeddedPostgresError.
+
+        The database is waited for only where it is made: a first start fails loudly, later nothing waits for it.
+        """
         self.data.mkdir(mode=0o711, parents=True, exist_ok=True)
-        if not self.config.database:
-            self.postgres = EmbeddedPostgres(self.data / "postgresql", self.clock)
-        made = not self.postgres or self.postgres.made
-        self.database = asyncio.ensure_future(self.postgres.start_again() if self.postgres else asyncio.sleep(0))
-        try:
+        if self.taking:
+            await self.taking.stand_by()
+        else:
             self.disk = self.surroundings.open_disk(self.data / "journal")
-            self.journal = await Journal.open(self.disk, self.clock, self.journal_settings(),
-                                              name=self.surroundings.entropy(16))
-            self.journal.on_flush.append(self.note_flush)
-            await self.recover()
-            self.build_readers()
-            await self.listen()
-            if not made:                # a first start fails loudly; later nothing waits for the database
-                await self.database
-        except BaseException:
-            self.database.cancel()
-            await asyncio.gather(self.database, return_exceptions=True)
-            raise
+        handed = self.taking.state if self.taking else None
+        self.doors.open(self.inherited)
+        made = not self.postgres or self.postgres.made
+        if handed is None:
+            self.database: asyncio.Future[None] = asyncio.ensure_future(self.start_database())
+        self.journal = await Journal.open(self.disk, self.clock, self.journal_settings(),
+                                          name=self.surroundings.entropy(16),
+                                          handed=handed.logs.get("journal") if handed else None)
+        self.journal.on_flush.append(self.note_flush)
+        await self.recover(handed)
+        self.build_readers()
+        await self.listen()
+        if self.taking:
+            self.taking.close()
+        if handed:
+            self.database = asyncio.ensure_future(self.start_database(replacing=True))
+        elif not made:
+            await self.database
+
+    async def start_database(self, *, replacing: bool = False) -> None:
+        if self.postgres:
+            await self.postgres.start_again(replacing=replacing)
 
     def journal_settings(self) -> JournalSettings:
         journal = self.config.journal
         return JournalSettings(segment_bytes=journal.segment_bytes, bytes_max=journal.bytes_max,
                                keep_seconds=journal.keep_ns // SECOND_NS, reserve_part=journal.reserve)
 
-    async def recover(self) -> None:
-        """Build the stages from the last snapshot and the journal after it; the database is not asked."""
+    async def recover(self, handed: State | None = None) -> None:
+        """Build the stages from the last snapshot and the journal after it; the database is not asked.
+
+        handed  what the engine before us remembered when it stopped; the stages hold what it remembered before
+        """
         config, journal = self.config, self.journal
         self.lease: Lease = await anext(journal.acquire())
-        snapshot = await journal.load(self.lease, SNAPSHOT)
+        snapshot = handed.snapshot if handed else await journal.load(self.lease, SNAPSHOT)
         sections = snapshot.sections if snapshot else {}
         at = snapshot.at if snapshot else 0
-        self.paths = PathTable(config.paths.max, self.hash_key)
-        self.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
-                           config.admit.window_ns, self.hash_key, config.admit.levels_max)
-        self.windows = Windows(sum(one.account.startswith("tocsin:") for one in config.transmitters))
-        try:
-            self.filter = self.new_filter(sections.get("filter"))
-            if snapshot:
-                self.paths.load(sections["paths"])
-                self.admit.load(sections["admit"])
-                self.windows.load(sections["windows"])
-        except ValueError as error:
-            raise Unusable(f"the snapshot cannot be used: {error}") from None
+        if handed:
+            renew_stages(self, sections)
+        else:
+            make_stages(self, sections, journal.first + 1)
         known_paths = len(self.paths)
         if not snapshot and journal.trimmed:
             raise Unusable("the journal was trimmed and no snapshot of what went before can be read; bring one back, "
@@ -169,10 +187,12 @@ class Pipeline:
         first_mark = self.filter.next_event - 1
         self.outcomes = await SegmentLog.open(
             self.disk, self.clock, "outcomes", SpaceSettings(config.journal.segment_bytes),
-            lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at)
+            lambda: LogStart(journal.name, max(at + 1, journal.first), first_mark), name=journal.name, cut_after=at,
+            handed=handed.logs.get("outcomes") if handed else None)
         async for span, batch in journal.read(at or journal.first - 1, journal.durable().number):
             self.admit.apply(batch)
-            self.windows.apply(batch)
+            if not handed:
+                self.windows.apply(batch)
             self.judge_batch(span, batch, replayed=True)
         self.touch_file = TouchFile(self.disk, journal.name, self.paths)
         listening_ms = await self.touch_file.resume(int.from_bytes(sections.get("listening", b""), "little"),
@@ -219,10 +239,8 @@ class Pipeline:
         numbers = [enrolment.listen_on(listener.name, listener.realm) for listener in config.listeners]
         enrolment.watch()
         places = connections_each(limits.connections_max, len(numbers), config.forward.subscribers_max)
-        for number, listener in zip(numbers, config.listeners, strict=True):
+        for number, (listener, udp_socket, tcp_socket) in zip(numbers, self.doors.pairs, strict=True):
             protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
-            udp_socket, tcp_socket = self.surroundings.open_sockets(
-                listener.listen.host, listener.listen.port, limits.receive_buffer_bytes, not listener.certificate)
             if udp_socket:
                 udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
                                   self.to_reply["heartbeat"], self.to_reply["signal"], protocol)
@@ -235,9 +253,9 @@ class Pipeline:
                 frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows, protocol=protocol)
             self.tcp.append(tcp)
             self.servers.append(await loop.create_server(self.tls.factory(listener, tcp), sock=tcp_socket,
-                                                         backlog=4096))
+                                                         backlog=BACKLOG))
             self.bound.append((listener, tcp_socket.getsockname()[:2]))
-        self.http = await self.operate.start(config.http.host, config.http.port)
+        self.http = await self.operate.start(config.http.host, config.http.port, self.doors.http)
 
     def listeners(self) -> Iterator[UdpListener | TcpListener]:
         """Yield everything that holds replies."""
@@ -249,7 +267,7 @@ class Pipeline:
     async def run(self) -> None:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
-            self.journal_rows, self.judge, self.store.run, self.supervise, self.keep_touches, self.keeper.run,
+            self.journal_rows, self.judge, self.store_rows, self.supervise, self.keep_touches, self.keeper.run,
             self.house.run, self.wait_for_database, self.wait_for_stop, *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
@@ -261,7 +279,11 @@ class Pipeline:
                 raise self.failure
             for stage in (self.supervise, self.keep_touches):  # nobody is heard from here on
                 tasks[stages.index(stage)].cancel()
-            await self.drain()
+            self.stop_hearing()
+            if self.giving.wanted:
+                await self.hand_over(tasks)
+            else:
+                await self.drain()
         finally:
             for task in tasks:
                 task.cancel()
@@ -367,6 +389,8 @@ class Pipeline:
     def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
         self.paths.apply(batch, None if replayed else self.listening.listening_ms)
         outcome = self.filter.apply(span.first, batch)
+        if replayed and span.last <= self.outcomes.last:     # it is there: the engine before us has kept it
+            return
         if not self.outcomes_trouble:
             try:
                 self.keep_outcome(span, outcome, self.filter)
@@ -381,8 +405,13 @@ class Pipeline:
     def keep_outcome(self, span: Span, outcome: bytes, judging: Filter) -> None:
         self.outcomes.append_now(outcome, span.rows, judging.next_event - 1, first=span.first)
 
-    def new_filter(self, saved: bytes | None) -> Filter:
-        judging = Filter(self.journal.first + 1, security=self.config.filter.security,
+    async def store_rows(self) -> None:
+        """STORE: write into the database, which may still be on its way."""
+        await asyncio.shield(self.database)
+        await self.store.run()
+
+    def new_filter(self, saved: bytes | None, first_event: int) -> Filter:
+        judging = Filter(first_event, security=self.config.filter.security,
                          medical=self.config.filter.medical, hash_key=self.hash_key)
         if saved is not None:
             judging.load(saved)
@@ -402,8 +431,8 @@ class Pipeline:
 
     # -- from serving to nothing
 
-    async def drain(self) -> None:
-        """Take no more, answer what is durable, let the readers catch up, and write a last snapshot."""
+    def stop_hearing(self) -> None:
+        """Take no more frames; what comes from now on stays in the sockets. TCP connections end with their replies."""
         log.info("stopping")
         loop = asyncio.get_running_loop()
         for udp in self.udp:
@@ -412,6 +441,15 @@ class Pipeline:
             server.close()
         for tcp in self.tcp:
             tcp.drain()
+
+    async def hand_over(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Answer what is durable, give everything to the engine that replaces this one, then end what is left."""
+        await self.operate.stop_accepting()
+        await self.giving.give(tasks)
+        await asyncio.gather(self.let_subscribers_go(), self.stop_database())
+
+    async def drain(self) -> None:
+        """Answer what is durable, let the readers catch up, and write a last snapshot."""
         try:
             async with asyncio.timeout(self.config.listen.drain_timeout_ns / SECOND_NS):
                 await self.journal_idle.wait()
@@ -427,73 +465,36 @@ class Pipeline:
         """Let FILTER, FORWARD and STORE come to the journal's end."""
         async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
             pass
-        await self.forward.catch_up()
-        await self.operate.close()
+        await self.let_subscribers_go()
         if self.store.counters.up and self.filter.position:
             await self.store.wait_stored(self.filter.position)
             await self.keeper.write_changes()
 
+    async def let_subscribers_go(self) -> None:
+        await self.forward.catch_up()
+        await self.operate.close()
+
     async def close(self) -> None:
         """Close what `open` opened, as far as it came."""
+        self.giving.close()
+        if self.taking:
+            self.taking.close()
         for connection in [connection for tcp in self.tcp for connection in tcp.connections]:
             connection.close("shutdown")
         for udp in self.udp:
             asyncio.get_running_loop().remove_reader(udp.socket)
-            udp.socket.close()
         for server in self.servers:
             server.close()
+        self.doors.close()
+        self.inherited.close()
         for part in ("operate", "queries", "outcomes", "journal", "touch_file", "disk"):
             if hasattr(self, part):
                 await getattr(self, part).close()
-        if self.postgres:
+        await self.stop_database()
+
+    async def stop_database(self) -> None:
+        if hasattr(self, "database"):
             self.database.cancel()
             await asyncio.gather(self.database, return_exceptions=True)
+        if self.postgres:
             await self.postgres.stop()
-
-
-def is_ours(error: Exception) -> bool:
-    """Tell whether an error rose in our code, and not in a library's."""
-    places = [Path(frame.f_code.co_filename).parts for frame, _ in traceback.walk_tb(error.__traceback__)]
-    where = places[-1] if places else ()
-    return ("engine" in where or "codec" in where) and "site-packages" not in where
-
-
-def show(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT, and say when it is ready."""
-    pipeline = Pipeline(config, Clock())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, pipeline.stop)
-    loop.add_signal_handler(signal.SIGHUP, pipeline.tls.reload)
-    try:
-        await pipeline.open()
-        running = asyncio.create_task(pipeline.run())
-        # Who reads the line below would like a database, too; the transmitters do not wait for it.
-        await asyncio.wait({running, pipeline.database}, timeout=DATABASE_S, return_when=asyncio.FIRST_COMPLETED)
-        host, port = pipeline.bound[0][1]
-        sys.stdout.write(f"ready listen={show(host)}:{port} http={show(pipeline.http[0])}:{pipeline.http[1]} "
-                         f"database={without_password(pipeline.database_url())}\n")
-        sys.stdout.flush()
-        await running
-    finally:
-        await pipeline.close()
-
-
-def run(config: Config) -> int:
-    """Run the engine; the exit code is 0 after an orderly stop, 1 when it could not start, 2 for a bad token file.
-
-    Raises  ConfigError for a certificate that cannot be used; nothing was started then
-    """
-    try:
-        uvloop.run(serve(config))
-    except BadTokenFile as error:
-        log.error("http_token: %s", error)
-        return 2
-    except (JournalError, OSError, EmbeddedPostgresError) as error:
-        log.error("%s", error.strerror if isinstance(error, OSError) and not error.filename else error)
-        return 1
-    return 0

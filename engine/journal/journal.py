@@ -14,6 +14,7 @@ from engine.clock import Clock
 from engine.journal.consumers import Consumers
 from engine.journal.disk import Disk
 from engine.journal.errors import JournalError
+from engine.journal.layout import Segment
 from engine.journal.segments import LogStart, SegmentLog
 from engine.journal.snapshots import Sections, Snapshot, Snapshots
 from engine.journal.space import Room, SpaceSettings
@@ -102,20 +103,22 @@ class Journal:
         self._boot = self._lease.epoch & 0x7FFFFFFF
         self._appends = 0
         self._upto = NEVER
+        self._finished = False
 
     @classmethod
     async def open(cls, disk: Disk, clock: Clock, settings: JournalSettings | None = None, *,
-                   name: bytes | None = None) -> "Journal":
+                   name: bytes | None = None, handed: list[Segment] | None = None) -> "Journal":
         """Open the journal on this disk, or begin one: a random name, numbers from the microseconds since 1970.
 
         name    16 bytes for a new journal where chance is not wanted
+        handed  what `finish` returned to the engine before us
         Raises  Damaged, Full, Unavailable
         """
         settings = settings or JournalSettings()
         opened = await SegmentLog.open(
             disk, clock, "journal", settings.space(),
             lambda: LogStart(name or uuid.uuid4().bytes, clock.wall_ns() // 1000),
-            memory_bytes=settings.memory_bytes)
+            memory_bytes=settings.memory_bytes, handed=handed)
         journal = cls(opened, clock, settings)
         await journal._snapshots.find()
         await journal._consumers.find()
@@ -237,12 +240,19 @@ class Journal:
             "bytes_max": self._settings.bytes_max, "flushes": self._appends, "room": self.room().value,
         }
 
-    async def close(self) -> None:
-        """Write the last positions, end the readers, close the files; the disk stays open."""
+    async def finish(self) -> list[Segment] | None:
+        """Write the last positions, and then nothing any more; return the segments for the next `open`, if it can."""
         try:
             await self._consumers.flush()
         except JournalError as error:
             log.warning("the last positions could not be written; the next start asks the database: %s", error)
+        self._finished = True
+        return await self._log.finish()
+
+    async def close(self) -> None:
+        """Write the last positions, end the readers, close the files; the disk stays open."""
+        if not self._finished:
+            await self.finish()
         await self._log.close()
 
     def deletable(self) -> int:

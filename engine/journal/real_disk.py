@@ -119,24 +119,33 @@ class RealFile:
 class RealDisk:
     """The directory `directory`, made with mode 0700 where it is missing, locked as long as this object lives.
 
+    locked  False: not yet; before anything else call `lock`
     Raises  Locked when another process (or object) has it, Unavailable when it cannot be made or opened
     """
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, *, locked: bool = True) -> None:
         self._directory = Path(directory)
         with told(f"opening {directory}"):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self._directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if locked:
+            try:
+                self.lock()
+            except Locked:
+                self._unlock()
+                raise
+        self._flush = Worker("journal-flush")
+        self._files = Worker("journal-files")
+
+    def lock(self) -> None:
+        """Make the directory ours, and remove what a crash left half written. Raises Locked, and may be tried again."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(self._lock)
-            raise Locked(f"{directory} is in use by another engine: stop that one, or give this one other "
-                         "--data") from error
+            raise Locked(f"{self._directory} is in use by another engine: stop that one, replace it (--takeover), or "
+                         "give this one other --data") from error
         for leftover in self._directory.glob("*" + NEW_SUFFIX):
             leftover.unlink()
-        self._flush = Worker("journal-flush")
-        self._files = Worker("journal-files")
 
     def list(self) -> list[str]:
         with told(f"listing {self._directory}"):
@@ -229,7 +238,18 @@ class RealDisk:
         await self._files.run(lambda: None)
         self._flush.close()
         self._files.close()
-        os.close(self._lock)
+        self._unlock()
+
+    async def let_go(self) -> None:
+        """Give the lock back when every call so far is done. From then on there is only reading, and the closing."""
+        await self._flush.run(lambda: None)
+        await self._files.run(lambda: None)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _file(self, name: str, descriptor: int) -> RealFile:
         return RealFile(name, descriptor, self._flush, self._files)

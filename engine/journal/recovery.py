@@ -72,6 +72,16 @@ async def recover(disk: Disk, prefix: str, name: bytes | None, cut_after: int | 
     return Recovered(segments, file)
 
 
+async def as_handed(disk: Disk, prefix: str, segments: list[Segment]) -> Recovered | None:
+    """Return a log as its last writer described it when it ended, or None when the disk does not look like that."""
+    newest = segments[-1]
+    if [one.file for one in segments] != [file for _, file in segment_files(disk, prefix)]:
+        return None
+    if decode_header(await disk.read(newest.file, 0, SEGMENT_HEADER_BYTES)) != newest.header:
+        return None
+    return Recovered(list(segments), disk.open(newest.file))
+
+
 async def find_segments(disk: Disk, prefix: str, name: bytes | None, derivable: bool) -> list[Segment]:
     """Return the segments that have a header and join; what cannot be part of the log is removed."""
     files = segment_files(disk, prefix)

@@ -13,7 +13,7 @@ from engine.journal.disk import Disk, File
 from engine.journal.errors import Ahead, Trimmed, Unavailable
 from engine.journal.layout import SEGMENT_HEADER_BYTES, Entry, Header, Segment, encode_entry, entry_bytes
 from engine.journal.reading import Cursor, oldest_of
-from engine.journal.recovery import Recovered, recover, segment_name
+from engine.journal.recovery import Recovered, as_handed, recover, segment_name
 from engine.journal.space import Room, Space, SpaceSettings
 from engine.journal.tail import Tail
 
@@ -66,15 +66,17 @@ class SegmentLog:
 
     @classmethod
     async def open(cls, disk: Disk, clock: Clock, prefix: str, space: SpaceSettings, start: Callable[[], LogStart], *,
-                   memory_bytes: int = 16 << 20, name: bytes | None = None,
-                   cut_after: int | None = None) -> "SegmentLog":
+                   memory_bytes: int = 16 << 20, name: bytes | None = None, cut_after: int | None = None,
+                   handed: list[Segment] | None = None) -> "SegmentLog":
         """Open the log, or begin it where `start` says.
 
         cut_after  None for a durable log. Else the log is derivable: what comes after that number is dropped
         name       the name that it must have; a derivable log of another name is dropped
+        handed     what `finish` returned a moment ago: where the disk agrees, the log is not looked through
         Raises     Damaged, Full, Unavailable
         """
-        recovered = await recover(disk, prefix, name, cut_after)
+        recovered = as_left = await as_handed(disk, prefix, handed) if handed else None
+        recovered = recovered or await recover(disk, prefix, name, cut_after)
         if recovered is None:
             begin = start()
             header = Header(begin.name, 1, clock.wall_ns(), begin.first, 0, 0, begin.mark)
@@ -83,6 +85,8 @@ class SegmentLog:
             recovered = Recovered([Segment(header, file.name, space.segment_bytes, SEGMENT_HEADER_BYTES, 0,
                                            begin.mark)], file)
         opened = cls(disk, clock, prefix, space, memory_bytes, recovered)
+        if as_left:
+            opened.synced = opened.segments[-1].header.previous_last
         if not await opened._space.prepare_reserve() and opened._newest.size == space.reserve_bytes:
             opened._newest.reserve = True  # it was made of the reserve, and there is no other one yet
         return opened
@@ -362,6 +366,19 @@ class SegmentLog:
         except BaseException:
             self.segments.insert(0, segment)
             raise
+
+    async def finish(self) -> list[Segment] | None:
+        """Write no more; the files stay open for readers. The newest file may still have to be flushed.
+
+        Returns  the segments for the next `open`, or None where that must look for itself
+        Raises   Unavailable
+        """
+        assert not self._appending
+        if self._unsynced:
+            await self.sync()
+        whole = self._file is not None and self._fresh is None and not self._sync_failed
+        await self._space.close()
+        return list(self.segments) if whole else None
 
     async def close(self) -> None:
         """Let the readers end; close the files. Nothing is flushed that `sync` did not flush."""

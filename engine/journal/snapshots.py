@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engine.journal.disk import Bytes, Disk
 from engine.journal.errors import JournalError
@@ -36,14 +37,14 @@ class Snapshot:
     journal     name of its journal, 16 bytes
     at          it holds what the entries up to this number did
     created_ns  ns since 1970
-    sections    by name
+    sections    by name: bytes, or a view of them
     """
 
     journal: bytes
     partition: int
     at: int
     created_ns: int
-    sections: dict[str, bytes]
+    sections: Mapping[str, Any]
 
 
 def encode(journal: bytes, partition: int, at: int, created_ns: int, sections: Sections) -> Iterator[Bytes]:

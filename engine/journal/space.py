@@ -213,7 +213,8 @@ class Space:
             self._orphan = self._spare[0]
             self._spare = None
         if self._orphan is not None:
+            orphan, self._orphan = self._orphan, None    # once: then the name may be another engine's
             try:
-                await self._disk.remove(self._orphan)
+                await self._disk.remove(orphan)
             except JournalError as error:
-                log.warning("%s could not be deleted, the next start does it: %s", self._orphan, error)
+                log.warning("%s could not be deleted, the next start does it: %s", orphan, error)

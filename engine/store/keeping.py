@@ -26,6 +26,7 @@ class PathKeeper:
         self._clock = clock
         self._settings = settings
         self._changes = PathChanges(paths)
+        self._turn = asyncio.Lock()
         self._rollups = Rollups(paths)
         self._rows = HeartbeatRows(paths)
         self._quarter_ns = clock.wall_ns() // QUARTER_NS * QUARTER_NS
@@ -42,8 +43,11 @@ class PathKeeper:
 
     async def write_changes(self) -> None:
         """Write the paths whose state changed, and the part of all paths whose turn it is; later, while it is away."""
-        if not self._store.counters.up:
-            return
+        async with self._turn:
+            if self._store.counters.up:
+                await self._write_changes()
+
+    async def _write_changes(self) -> None:
         rounds = max(1, self._settings.last_seen_every_ns // SECOND_NS)
         more = True
         while more:

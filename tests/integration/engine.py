@@ -216,6 +216,10 @@ class Engine:
     def stop(self) -> None:
         """End it in order: SIGTERM, exit 0."""
         self.process.send_signal(signal.SIGTERM)
+        self.ended()
+
+    def ended(self) -> None:
+        """It ends in order by itself, as one does that another engine has replaced."""
         assert self.process.wait(30) == 0, self.said()
         self._closed()
         self.check_log()

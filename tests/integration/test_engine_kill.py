@@ -4,96 +4,20 @@ and nothing comes twice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import select
 import signal
 import socket
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 
-from codec.reading import read_frames
 from engine.clock import Clock
 from engine.store.embedded import EmbeddedPostgres
-from tests.integration.engine import Engine, data_directory, serve, until
+from tests.integration.engine import data_directory, serve, until
+from tests.integration.senders import ACCOUNTS, Sender, load
 from tests.integration.transmitter import ack, null, sia, tcp, udp
 
 ROUNDS = 3
-WINDOW = 100                     # frames of one sender on their way
-ACCOUNTS = 20
-
-
-class Sender(threading.Thread):
-    """Sends fires over one socket as fast as they are acknowledged, and remembers which were; ends with the engine.
-
-    What is not acknowledged when an engine dies is sent to the next one first, as transmitters do.
-    """
-
-    def __init__(self, name: str, transport: int) -> None:
-        super().__init__()
-        self.mark, self.transport = name, transport
-        self.sent: dict[int, bytes] = {}
-        self.acknowledged: set[int] = set()
-
-    link: socket.socket              # to the engine of this round
-
-    def text(self, number: int) -> str:
-        return f"FA{number}^{self.mark}{number}^"
-
-    def frame(self, number: int) -> bytes:
-        """Numbers are sequences too, so that a reply tells its frame."""
-        return self.sent.setdefault(number, sia(f"{self.mark}{number % ACCOUNTS:02}", f"N{self.text(number)}", number))
-
-    def begin(self, engine: Engine) -> None:
-        """Connect to this engine and start."""
-        self.link = socket.socket(socket.AF_INET, self.transport)
-        self.link.connect(engine.place)
-        super().__init__()
-        self.start()
-
-    def run(self) -> None:
-        with self.link, contextlib.suppress(ConnectionError):
-            again = [number for number in self.sent if number not in self.acknowledged]
-            while True:
-                for number in again or self.following():
-                    self.link.send(self.frame(number))
-                again = []
-                if not self.take_replies():
-                    return
-
-    def following(self) -> range:
-        on_their_way = len(self.sent) - len(self.acknowledged)
-        return range(len(self.sent) + 1, len(self.sent) + 1 + max(0, WINDOW - on_their_way))
-
-    def take_replies(self) -> bool:
-        """Take what has come; False when nothing can come any more."""
-        if not select.select([self.link], [], [], 20)[0]:
-            return False
-        received = self.link.recv(65536)
-        for reply in received.split(b"\r")[:-1]:         # a cut one is lost, and its frame is sent again
-            [found] = read_frames(reply + b"\r", 0)
-            if found["kind"] == "reply":
-                assert found["token"] == "ACK"
-                self.acknowledged.add(int(str(found["sequence"])))
-        return bool(received)
-
-
-@contextlib.contextmanager
-def load(engine: Engine, senders: list[Sender], count: int) -> Iterator[None]:
-    """Let the senders run until each has `count` more acknowledged; the caller then ends the engine."""
-    goals = [len(sender.acknowledged) + count for sender in senders]
-    for sender in senders:
-        sender.begin(engine)
-    until(lambda: all(len(sender.acknowledged) >= goal for sender, goal in zip(senders, goals, strict=True)),
-          f"{count} acknowledged by each sender")
-    yield
-    for sender in senders:
-        with contextlib.suppress(OSError):               # the engine, or its end, may have closed it
-            sender.link.shutdown(socket.SHUT_RDWR)
-        sender.join(30)
-        assert not sender.is_alive()
 
 
 def test_kill_under_load_three_times() -> None:

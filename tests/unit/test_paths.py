@@ -90,6 +90,36 @@ def test_a_snapshot_restores_all():
     after.check()
 
 
+def test_a_loaded_table_is_renewed_by_a_later_snapshot():
+    """As a successor does: most is loaded ahead of time, what came since then afterwards."""
+    paths, after = table(), table()
+    paths.apply(batch(*(enrolment(number, key) for number, key in enumerate(KEYS[:3]))))
+    after.load(b"".join(paths.save()))
+    paths.apply(batch(line_fault(1, State.STATE_RAISED), enrolment(3, KEYS[3]), enrolment(4, KEYS[4])))
+    after.renew(memoryview(b"".join(paths.save())))
+    assert [after.show(number) for number in range(len(after))] == [paths.show(number) for number in range(len(paths))]
+    assert after.states_in() == {"new": 0, "pending": 0, "up": 4, "fault": 1}
+    assert after.paths_of("dc09:0123") == [0, 1]
+    after.check()
+
+
+def test_a_table_is_renewed_by_its_own_engine_alone():
+    paths, other = filled(), table()
+    saved = b"".join(paths.save())
+    other.apply(batch(*(enrolment(number, key) for number, key in enumerate(reversed(KEYS)))))
+    after = table()
+    after.load(saved)
+    with pytest.raises(ValueError, match="another engine"):
+        after.renew(b"".join(other.save()))
+    fewer, after = table(), table()
+    fewer.apply(batch(enrolment(0, KEYS[0])))
+    after.load(saved)
+    with pytest.raises(ValueError, match="5 were known"):
+        after.renew(b"".join(fewer.save()))
+    with pytest.raises(ValueError, match="length"):
+        after.renew(b"")
+
+
 def test_snapshots_that_cannot_be_are_refused():
     saved = b"".join(filled().save())
     with pytest.raises(ValueError, match="length"):

@@ -1,0 +1,45 @@
+"""The stages that remember: made from a snapshot, or brought up to date with what the journal does not say."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.admit.admit import Admit
+from engine.journal.errors import JournalError
+from engine.listen.windows import Windows
+from engine.paths import PathTable
+
+if TYPE_CHECKING:
+    from engine.pipeline import Pipeline
+
+
+class Unusable(JournalError):
+    """What the data directory, or another engine, holds cannot be started from."""
+
+
+def make_stages(engine: Pipeline, sections: Mapping[str, Any], first_event: int) -> None:
+    """Make path table, ADMIT, windows and FILTER from a snapshot's sections, empty without any. Raises Unusable."""
+    config = engine.config
+    engine.paths = PathTable(config.paths.max, engine.hash_key)
+    engine.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
+                         config.admit.window_ns, engine.hash_key, config.admit.levels_max)
+    engine.windows = new_windows(engine)
+    try:
+        engine.filter = engine.new_filter(sections.get("filter"), first_event)
+        if sections:
+            engine.paths.load(sections["paths"])
+            engine.admit.load(sections["admit"])
+            engine.windows.load(sections["windows"])
+    except (ValueError, KeyError) as error:
+        raise Unusable(f"the snapshot cannot be used: {error}") from None
+
+
+def renew_stages(engine: Pipeline, sections: Mapping[str, Any]) -> None:
+    """Bring up to date what the journal does not say; the rest is in the rows behind the state that the stages hold."""
+    engine.paths.renew(sections["paths"])
+    engine.windows = new_windows(engine)
+    engine.windows.load(sections["windows"])
+
+
+def new_windows(engine: Pipeline) -> Windows:
+    return Windows(sum(one.account.startswith("tocsin:") for one in engine.config.transmitters))
