@@ -13,7 +13,7 @@ ALONE_S = (1.0, 5.0)             # how long a fault lasts during which nothing e
 PAUSE_S = (0.0, 0.8)             # between two strikes
 STRIKES = (3, 7)
 LASTING = (0, 1, 1, 2)           # how many at once
-LONG_S, LONG_SHARE = 45.0, 0.05  # now and then a fault lasts so much longer
+LONG_S, LONG_SHARE = 60.0, 0.05  # now and then a fault lasts so much longer
 
 
 def play(world: World, end: float, say: Callable[[str], None]) -> None:
