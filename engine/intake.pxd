@@ -11,7 +11,7 @@ cdef enum:
     TICKET_DURABLE = 0       # nothing to wait for
 
 cdef enum Urgency:
-    URGENCY_DEFERRABLE = 0   # test and info: the first to be refused when the journal's space is short
+    URGENCY_DEFERRABLE = 0   # test and info: the first to be refused, when the batch or the journal runs full
     URGENCY_NORMAL = 1
     URGENCY_FIRE = 2         # fire, gas and prealarm: the last
 
@@ -34,13 +34,15 @@ cdef class Intake:
     cdef Columns* rows               # of the batch
     cdef readonly uint64_t offered   # ticket of the newest row in the batch
     cdef readonly uint64_t durable   # every ticket up to this one is on the disk
-    cdef uint32_t rows_urgent        # beyond this many rows only urgent ones come in
-    cdef uint32_t arena_urgent
+    cdef Mark full_for[3]            # by Urgency: beyond so many rows and bytes it finds no room
+    cdef Mark full_for_own           # likewise for what the engine itself finds, such as line faults
     cdef public int urgency_min      # Urgency: less urgent rows find the journal too full for them
 
     cdef Mark mark(self) noexcept nogil
     cdef void withdraw(self, Mark mark) noexcept nogil
     cdef bint crowded(self) noexcept nogil
+    cdef bint fits(self, Mark full) noexcept nogil
     cdef bint has_room(self, Urgency urgency) noexcept nogil
+    cdef bint has_room_for_own(self) noexcept nogil
     cdef Urgency urgency_since(self, Mark mark) noexcept nogil
     cdef Offered offer(self, Mark mark) noexcept nogil

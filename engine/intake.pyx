@@ -12,9 +12,11 @@ cdef class Intake:
             raise ValueError(f"an intake of {rows_max} rows and {arena_max} bytes is too small")
         self.batch = Batch(rows_max, arena_max)
         self.rows = &self.batch.columns
-        # The last eighth is kept for fire, gas and prealarm: they are the last to be refused.
-        self.rows_urgent = rows_max - rows_max // 8
-        self.arena_urgent = arena_max - arena_max // 8
+        # What must wait, waits in this order: test and info, our own line faults, other signals, and never a fire.
+        self.full_for[<int>URGENCY_DEFERRABLE] = Mark(rows_max // 2, arena_max // 2)
+        self.full_for_own = Mark(rows_max - rows_max // 8 * 3, arena_max - arena_max // 8 * 3)
+        self.full_for[<int>URGENCY_NORMAL] = Mark(rows_max - rows_max // 8, arena_max - arena_max // 8)
+        self.full_for[<int>URGENCY_FIRE] = Mark(rows_max, arena_max)
 
     def __len__(self):
         return self.rows.count
@@ -32,11 +34,18 @@ cdef class Intake:
 
     cdef bint crowded(self) noexcept nogil:
         """Tell whether the room that is left is kept for fire."""
-        return self.rows.count > self.rows_urgent or self.rows.arena_used > self.arena_urgent
+        return not self.fits(self.full_for[<int>URGENCY_NORMAL])
+
+    cdef bint fits(self, Mark full) noexcept nogil:
+        return self.rows.count <= full.row and self.rows.arena_used <= full.arena
 
     cdef bint has_room(self, Urgency urgency) noexcept nogil:
         """Tell whether rows of this urgency may come in, or stay in when they were just added."""
-        return urgency >= self.urgency_min and (urgency == URGENCY_FIRE or not self.crowded())
+        return urgency >= self.urgency_min and self.fits(self.full_for[<int>urgency])
+
+    cdef bint has_room_for_own(self) noexcept nogil:
+        """Tell whether a row that the engine itself finds may come in; transmitters' signals go first."""
+        return URGENCY_NORMAL >= self.urgency_min and self.fits(self.full_for_own)
 
     cdef Urgency urgency_since(self, Mark mark) noexcept nogil:
         """Return the urgency of the most urgent row since `mark`."""

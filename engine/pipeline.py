@@ -421,7 +421,7 @@ class Pipeline:
         """SUPERVISE: turn the wheel; what it finds goes into the intake."""
         tick_s = self.config.supervision.tick_ns / SECOND_NS
         while True:
-            self.supervisor.note_drops(sum(udp.kernel_drops() for udp in self.udp))
+            self.supervisor.note_drops(sum(one.unheard() for one in self.listeners()))
             more = self.supervisor.turn()
             self.on_rows()
             await asyncio.sleep(0 if more else tick_s)
@@ -459,7 +459,7 @@ class Pipeline:
         with contextlib.suppress(JournalError):
             await self.house.commit_stored()
             await self.house.take_snapshot()
-            await self.touch_file.write(self.listening, exact=True)
+            await self.touch_file.write(self.listening)
 
     async def catch_up(self) -> None:
         """Let FILTER, FORWARD and STORE come to the journal's end."""

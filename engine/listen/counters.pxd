@@ -15,10 +15,11 @@ cdef enum Refusal:                  # refused for a reason that no codec knows; 
 cdef enum Shed:
     SHED_SIGNAL = 0                  # no room in the intake; no reply, the transmitter sends again
     SHED_HELD_REPLY = 1              # no room to hold its reply; likewise
-    SHED_REPLY = 2         # the socket did not take it
+    SHED_REPLY = 2                   # the socket did not take it
     SHED_CONNECTION = 3              # too many connections
     SHED_ENROLMENT = 4               # no room to enrol a new path; no reply
-    SHED_COUNT = 5
+    SHED_HEARTBEAT_REPLY = 5         # the kernel was about to drop datagrams; the heartbeat counts all the same
+    SHED_COUNT = 6
 
 cdef struct Counters:
     uint64_t frames[PROTOCOL_COUNT][FRAME_KIND_COUNT]

@@ -12,7 +12,7 @@ from codec.frame cimport NUMBER_NONE
 from codec.words cimport PROTOCOL_TOCSIN, ROW_ENROLMENT
 from codec.words import PROTOCOL_TEXT
 from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
-from engine.intake cimport OFFER_NO_ROOM, URGENCY_NORMAL, Intake, Mark
+from engine.intake cimport OFFER_NO_ROOM, Intake, Mark
 from engine.listen.registered import FrameRules
 from engine.paths cimport (LISTENERS_MAX, PATH_NEW, PATH_PENDING, PATH_TEXT_BYTES_MAX, TRAIT_WATCHED, PathText,
                            path_set_trait)
@@ -187,8 +187,7 @@ cdef class Enrolment:
             if self.paths.path[number].state != PATH_NEW:
                 self.expected_pending |= self.paths.path[number].state == PATH_PENDING
                 return True
-        if (not intake.has_room(URGENCY_NORMAL) or intake.rows.count >= intake.rows.rows_max // 2
-                or not self.has_room(intake.rows)):
+        if not intake.has_room_for_own() or not self.has_room(intake.rows):
             return False
         if number == NO_PATH:
             listener = self.listener_of(key.listener)

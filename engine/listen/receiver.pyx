@@ -38,7 +38,7 @@ cdef enum:
     UNREADABLE_SIZE = 26
 ANSWER_TEXT = ("none", "accept", "refuse", "unable", "command")
 REPLAY_FRAMES, REPLAY_SPAN_NS = 1024, 60_000_000_000   # where nobody says how many transmitters encrypt
-SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment")
+SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment", "heartbeat_reply")
 
 
 cdef inline bint is_served(const Frame* frame, const Arrival* arrival) noexcept nogil:

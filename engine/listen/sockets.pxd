@@ -46,6 +46,9 @@ cdef extern from *:
     int AF_INET
     int AF_INET6
     int MSG_DONTWAIT
+    ctypedef unsigned int socklen_t
+    int SOL_SOCKET
+    int getsockopt(int fd, int level, int name, void* value, socklen_t* size) nogil
     int recvmmsg(int fd, mmsghdr* messages, uint32_t count, int flags, timespec* timeout) nogil
     int sendmmsg(int fd, mmsghdr* messages, uint32_t count, int flags) nogil
     uint16_t ntohs(uint16_t value) nogil

@@ -65,6 +65,10 @@ cdef class TcpListener:
         """Make the protocol object of a new connection; the factory that the event loop calls."""
         return TcpConnection(self)
 
+    def unheard(self):
+        """Return how often frames may have been lost here by our own doing: those behind a signal that was not kept."""
+        return self.closed.get("not_durable", 0)
+
     def count_closed(self, str reason not None):
         self.closed[reason] = self.closed.get(reason, 0) + 1
 
@@ -190,7 +194,11 @@ cdef class TcpConnection:
         self.read_ns = self.owner.clock.monotonic_now()
         self.note_peer(transport.get_extra_info("peername"))
         source = PyBytes_FromStringAndSize(<char*>self.arrival.address, 16)
-        refusal = "too_many" if self.owner.draining else self.owner.shares.take(source)
+        # Who is connected goes first: a new one could only add to what waits for the journal.
+        if self.owner.draining or self.owner.receiver.intake.crowded():
+            refusal = "too_many" if self.owner.draining else "crowded"
+        else:
+            refusal = self.owner.shares.take(source)
         if refusal:
             self.owner.refuse(self, refusal)
             return

@@ -51,12 +51,14 @@ cdef class UdpListener:
     cdef uint8_t* reply_answer
     cdef uint32_t replies_count
     cdef uint32_t round_heartbeats   # of them
+    cdef bint behind                 # the kernel's buffer is nearly full: heartbeats get no reply
     cdef int64_t round_ns            # monotonic clock when the round was received
     # Replies that wait: a ring in the order of arrival.
     cdef HeldReply* held
     cdef uint32_t held_max
     cdef uint64_t held_head
     cdef uint64_t held_tail
+    cdef uint64_t released           # every ticket up to this one is durable
     cdef readonly uint64_t wakeups
     cdef Histogram heartbeat_latency
     cdef Histogram signal_latency
@@ -65,6 +67,7 @@ cdef class UdpListener:
     cdef void take_datagram(self, uint32_t index, Arrival* arrival, Taken* taken) noexcept nogil
     cdef void add_reply(self, uint32_t index, const Taken* taken) noexcept nogil
     cdef void hold(self, uint32_t index, const Arrival* arrival, const Taken* taken) noexcept nogil
+    cdef bint falls_behind(self) noexcept nogil
     cdef uint32_t send(self, uint32_t count) noexcept nogil
     cdef void send_replies(self) noexcept nogil
-    cdef uint32_t send_held(self, uint64_t durable) noexcept nogil
+    cdef uint32_t send_held(self) noexcept nogil

@@ -14,16 +14,17 @@ from codec.status cimport BAD_LENGTH
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport note_peer
-from engine.listen.counters cimport SHED_REPLY, SHED_HELD_REPLY
+from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY, SHED_REPLY
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
-from engine.listen.sockets cimport MSG_DONTWAIT, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in6
+from engine.listen.sockets cimport (MSG_DONTWAIT, SOL_SOCKET, getsockopt, iovec, mmsghdr, recvmmsg, sendmmsg,
+                                    sockaddr_in6, socklen_t)
 from engine.memory cimport memory_release, memory_reserve
 
-SO_MEMINFO = 55
-MEMINFO_DROPS = 8                # place of the drop count in what SO_MEMINFO returns
 IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 
 cdef enum:
+    SO_MEMINFO = 55
+    MEMINFO_DROPS = 8            # place of the drop count in what SO_MEMINFO returns
     IPPROTO_IP = 0
     REPLIES = 256                # replies of one round; a datagram may hold several frames
 
@@ -106,6 +107,10 @@ cdef class UdpListener:
         raw = self.socket.getsockopt(sockets.SOL_SOCKET, SO_MEMINFO, 36)
         return int.from_bytes(raw[MEMINFO_DROPS * 4:MEMINFO_DROPS * 4 + 4], "little") if len(raw) >= 36 else 0
 
+    def unheard(self):
+        """Return how often frames may have been lost here by our own doing."""
+        return self.kernel_drops()
+
     def on_readable(self):
         """Take what has arrived. Returns the datagrams taken; raises OSError when the socket itself fails."""
         cdef int taken, error
@@ -119,8 +124,9 @@ cdef class UdpListener:
     def release(self, uint64_t durable):
         """Send every reply whose ticket is durable. Returns how many left."""
         cdef uint32_t sent
+        self.released = max(self.released, durable)
         with nogil:
-            sent = self.send_held(durable)
+            sent = self.send_held()
         return sent
 
     def withhold(self, uint64_t failed):
@@ -146,7 +152,10 @@ cdef class UdpListener:
         arrival.listener = self.listener
         arrival.protocol = self.protocol
         self.wakeups += 1
+        if self.held_tail != self.held_head:
+            self.send_held()             # what the socket did not take before
         for rounds in range(ROUNDS_MAX):
+            self.behind = self.falls_behind()
             for i in range(DATAGRAMS):
                 self.received_at[i].iov_base = self.buffers + i * DATAGRAM_BYTES_MAX
                 self.received_at[i].iov_len = DATAGRAM_BYTES_MAX
@@ -185,7 +194,9 @@ cdef class UdpListener:
             if taken.action == ACTION_WAIT:
                 self.receiver.refuse(data + at, size - at, NULL, arrival, BAD_LENGTH, taken)
             at += taken.size
-            if taken.action == ACTION_REPLY:
+            if taken.action == ACTION_REPLY and self.behind and taken.kind == FRAME_HEARTBEAT:
+                self.counters.shed[<int>SHED_HEARTBEAT_REPLY] += 1
+            elif taken.action == ACTION_REPLY:
                 self.add_reply(index, taken)
             elif taken.action == ACTION_HOLD:
                 self.hold(index, arrival, taken)
@@ -233,8 +244,19 @@ cdef class UdpListener:
         memcpy(held.bytes, taken.reply, taken.reply_size)
         self.held_head += 1
 
+    cdef bint falls_behind(self) noexcept nogil:
+        """Tell whether the kernel is about to drop datagrams: from three quarters of its buffer on, down to a half.
+
+        A reply costs as much as two frames. Without those to heartbeats the buffer empties sooner: no signal is lost.
+        """
+        cdef uint32_t info[MEMINFO_DROPS + 1]
+        cdef socklen_t size = sizeof(info)
+        if getsockopt(self.fd, SOL_SOCKET, SO_MEMINFO, info, &size) != 0:
+            return False
+        return info[0] > info[1] - info[1] // 4 or self.behind and info[0] > info[1] // 2
+
     cdef uint32_t send(self, uint32_t count) noexcept nogil:
-        """Send the first `count` prepared replies and count them. What the socket does not take is shed."""
+        """Send the first `count` prepared replies and count them; return how many the socket was done with."""
         cdef uint32_t sent = 0, i
         cdef int taken
         while sent < count:
@@ -250,7 +272,6 @@ cdef class UdpListener:
                 sent += 1
         for i in range(sent):
             self.counters.replies[self.reply_protocol[i]][self.reply_answer[i]] += 1
-        self.counters.shed[<int>SHED_REPLY] += count - sent
         return sent
 
     cdef void send_replies(self) noexcept nogil:
@@ -258,22 +279,24 @@ cdef class UdpListener:
         cdef int64_t passed_ns
         if self.replies_count == 0:
             return
-        self.send(self.replies_count)
+        self.counters.shed[<int>SHED_REPLY] += self.replies_count - self.send(self.replies_count)
         passed_ns = self.clock.monotonic_now() - self.round_ns
         histogram_add(&self.heartbeat_latency.data, passed_ns, self.round_heartbeats)
         histogram_add(&self.signal_latency.data, passed_ns, self.replies_count - self.round_heartbeats)
         self.replies_count = 0
         self.round_heartbeats = 0
 
-    cdef uint32_t send_held(self, uint64_t durable) noexcept nogil:
-        cdef uint32_t total = 0, count, i
+    cdef uint32_t send_held(self) noexcept nogil:
+        """Send what waits for tickets that are durable. What the socket does not take waits on: it is never shed."""
+        cdef uint32_t total = 0, count, sent
+        cdef uint32_t i
         cdef HeldReply* held
         cdef int64_t now_ns = self.clock.monotonic_now()
         while True:
             count = 0
             while count < HELD_PER_SEND and self.held_tail + count != self.held_head:
                 held = &self.held[(self.held_tail + count) % self.held_max]
-                if held.ticket > durable:
+                if held.ticket > self.released:
                     break
                 self.replies_at[count].iov_base = held.bytes
                 self.replies_at[count].iov_len = held.size
@@ -285,10 +308,12 @@ cdef class UdpListener:
                 self.replies[count].msg_hdr.msg_controllen = held.control_size
                 self.reply_protocol[count] = held.protocol
                 self.reply_answer[count] = held.answer
-                histogram_add(&self.signal_latency.data, now_ns - held.received_ns, 1)
                 count += 1
-            if count == 0:
+            sent = self.send(count)
+            for i in range(sent):
+                held = &self.held[(self.held_tail + i) % self.held_max]
+                histogram_add(&self.signal_latency.data, now_ns - held.received_ns, 1)
+            self.held_tail += sent
+            total += sent
+            if sent < HELD_PER_SEND:
                 return total
-            self.send(count)
-            self.held_tail += count
-            total += count

@@ -18,7 +18,7 @@ class Supervisor:
     def impaired(self) -> bool:
         """Whether line faults of the last hour may be ours, because we lost more than may be credited."""
     def note_drops(self, drops: int) -> None:
-        """Hear how many datagrams the kernel has dropped so far, because a receive buffer was full."""
+        """Hear how often frames were lost by our doing: a full receive buffer, a connection that we had to close."""
     def turn(self) -> bool:
         """Look at the paths whose time may have come. Returns True when there is more to do at once."""
     def clear_returned(self) -> None:

@@ -3,7 +3,7 @@ from libc.string cimport memset
 
 from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
-from engine.intake cimport URGENCY_NORMAL, Mark
+from engine.intake cimport Mark
 from engine.memory cimport memory_release, memory_reserve
 from engine.paths cimport (PATH_CLEARING, PATH_FAULT, PATH_RAISING, PATH_RETURNED, PATH_TEXT_BYTES_MAX, PATH_UP, Path,
                            PathText)
@@ -36,7 +36,7 @@ cdef class Supervisor:
         return bool(doubted or self.listening.overdrawn)
 
     def note_drops(self, int64_t drops):
-        """Hear how many datagrams the kernel has dropped in all: any path may have lost a frame among them."""
+        """Hear how often frames were lost by our doing in all: any path may have lost one among them."""
         if drops != self.drops >= 0:
             self.dropped_ms = self.listening.now_ms
         self.drops = drops
@@ -125,8 +125,7 @@ cdef class Supervisor:
         cdef Mark mark = self.intake.mark()
         cdef PathText text
         cdef Row row
-        if (not self.intake.has_room(URGENCY_NORMAL) or self.intake.rows.count >= self.intake.rows.rows_max // 2
-                or self.intake.rows.arena_used >= self.intake.rows.arena_max // 2
+        if (not self.intake.has_room_for_own()
                 or not batch_has_room(self.intake.rows, 1, PATH_TEXT_BYTES_MAX + NATIVE_SIZE)):
             return False
         text = self.paths.write_text(number, out)

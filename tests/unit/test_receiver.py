@@ -31,11 +31,11 @@ def test_an_alarm_becomes_a_row_and_touches_its_path(line):
 def test_a_frame_of_several_signals_is_all_or_nothing(line):
     world, connection, wire = line
     for number in range(880):
-        world.admit.offer_frame({"signal_class": 10, "identity": b"%d" % number})
-    data = b"#0001|Nri1" + b"/RP017" * 30
+        world.admit.offer_frame({"signal_class": 5, "identity": b"%d" % number})
+    data = b"#0001|Nri1" + b"/FT017" * 30
     receive(connection, build_frame("SIA-DCS", "0001", data))
     assert (len(world.admit), world.count("shed", "signal"), wire.written) == (880, 1, b"")
-    receive(connection, build_frame("SIA-DCS", "0001", data.replace(b"RP", b"FA")))
+    receive(connection, build_frame("SIA-DCS", "0001", data.replace(b"FT", b"FA")))
     assert len(world.admit) == 910
 
 
@@ -101,7 +101,7 @@ def test_every_count_has_a_label(line):
     assert ("dc09", "heartbeat") in counts["frames"]
     assert ("unknown", "start") in counts["rejected"]
     assert ("dc09", "accept") in counts["replies"]
-    assert set(counts["shed"]) == {"signal", "held_reply", "reply", "connection", "enrolment"}
+    assert set(counts["shed"]) == {"signal", "held_reply", "reply", "connection", "enrolment", "heartbeat_reply"}
     assert counts["connections_accepted"] == 1
 
 
