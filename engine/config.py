@@ -122,7 +122,7 @@ class Supervision:
 
     default_ns: int = text("90s", read_supervision, SUPERVISION_ALLOWED, "a path silent for longer is a line fault; "
                            "for transmitters without a time of their own", write=write_duration)
-    grace_ns: int = duration("90s", "1s", "1h", "after a restart a path has at least this, or its whole time; once")
+    grace_ns: int = duration("90s", "1s", "1h", "after a restart a path has this on top of the rest of its time; once")
     tick_ns: int = duration("64ms", "8ms", "1s", "how often the timing wheel is turned; a line fault is so much late")
 
 

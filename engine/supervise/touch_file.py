@@ -1,7 +1,7 @@
 """The files of touches: one is written every second, in turn, so that another one is always whole.
 
 Little endian. Header, 64 bytes: magic "TOCTOUCH", u32 version, u32 paths, name of the journal (16), i64 listening time
-now and at the life's start (ms), u64 number of the writing, u32 1 = exact, u32 zero; then u32 an age for each path
+now and at the life's start (ms), u64 number of the writing, 8 zeros; then u32 an age for each path
 (see touches.pyx) and u32 crc32 of all before. After a kill the newest one is there, a second old. What a power
 cut may tear are the unflushed ones; the flushed ones have files of their own.
 """
@@ -22,7 +22,7 @@ from engine.supervise.touches import Touches
 
 log = logging.getLogger("engine.supervise")
 MAGIC, VERSION = b"TOCTOUCH", 1
-HEADER = struct.Struct("<8sII16sqqQII")
+HEADER = struct.Struct("<8sII16sqqQ8x")
 CHECKSUM = struct.Struct("<I")
 PAIRS = (("touches-0.touches", "touches-1.touches"), ("touches-2.touches", "touches-3.touches"))  # unflushed, flushed
 EVERY_S = 1.0
@@ -32,12 +32,11 @@ assert HEADER.size == 64
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was found: times in ms of listening time; `exact` after a stop in order."""
+    """What was found: times in ms of listening time."""
 
     listening_ms: int
     began_ms: int
     order: int
-    exact: bool
     ages: bytes
 
 
@@ -45,13 +44,13 @@ def decode(data: bytes, journal: bytes) -> Saved | None:
     """Return what a file holds, or None when it is not whole or belongs to another journal."""
     if len(data) < HEADER.size:
         return None
-    magic, version, paths, name, listening_ms, began_ms, order, exact, _ = HEADER.unpack_from(data)
+    magic, version, paths, name, listening_ms, began_ms, order = HEADER.unpack_from(data)
     end = HEADER.size + 4 * paths
     if (magic, version, name) != (MAGIC, VERSION, journal) or len(data) < end + CHECKSUM.size:
         return None
     if CHECKSUM.unpack_from(data, end)[0] != zlib.crc32(data[:end]):
         return None
-    return Saved(listening_ms, began_ms, order, bool(exact), data[HEADER.size:end])
+    return Saved(listening_ms, began_ms, order, data[HEADER.size:end])
 
 
 def with_checksum(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -84,16 +83,16 @@ class TouchFile:
         known         how many paths the snapshot has
         """
         saved = await self._load()
-        life_ms, exact = 0, False
+        life_ms = 0
         if saved is not None:
             self._order = saved.order
             if saved.listening_ms >= listening_ms:
-                listening_ms, exact = saved.listening_ms, saved.exact
+                listening_ms = saved.listening_ms
                 life_ms = saved.listening_ms - saved.began_ms
                 self._touches.load(saved.ages, listening_ms)
                 known = max(known, len(saved.ages) // 4)
         self._began_ms = listening_ms
-        self._touches.resume(listening_ms, grace_ms, known, exact=exact, life_ms=life_ms)
+        self._touches.resume(listening_ms, grace_ms, known, life_ms=life_ms)
         return listening_ms
 
     async def _load(self) -> Saved | None:
@@ -130,8 +129,8 @@ class TouchFile:
                 self._trouble = str(error)
             await asyncio.sleep(EVERY_S)
 
-    async def write(self, listening: ListeningClock, *, exact: bool = False, flush: bool = True) -> None:
-        """Write once. `exact`: nobody is heard any more. Raises Full, Unavailable."""
+    async def write(self, listening: ListeningClock, *, flush: bool = True) -> None:
+        """Write once. Raises Full, Unavailable."""
         self._order += 1
         name = PAIRS[flush][self._next[flush]]
         self._next[flush] ^= 1
@@ -139,7 +138,7 @@ class TouchFile:
             self._files[name] = self._disk.open(name) if name in self._disk.list() else \
                 await self._disk.create(name, 0)
         paths, now_ms = len(self._paths), listening.listening_ms
-        header = HEADER.pack(MAGIC, VERSION, paths, self._journal, now_ms, self._began_ms, self._order, exact, 0)
+        header = HEADER.pack(MAGIC, VERSION, paths, self._journal, now_ms, self._began_ms, self._order)
         await self._files[name].write_beside(with_checksum(self._parts(header, paths, now_ms)))
         if flush:
             await self._files[name].sync()

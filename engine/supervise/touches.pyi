@@ -13,12 +13,12 @@ class Touches:
         """
     def load(self, ages: bytes, now_ms: int) -> None:
         """Take over what `ages` gave at listening time `now_ms`; paths that are not in the table are passed over."""
-    def resume(self, now_ms: int, grace_ms: int, known: int, *, exact: bool, life_ms: int) -> None:
+    def resume(self, now_ms: int, grace_ms: int, known: int, *, life_ms: int) -> None:
         """Give every path its time at a start.
 
-        grace_ms  what each gets at least, or its whole time where that is less; once in a silence
+        grace_ms  comes on top of what each has left, up to its whole time, once in a silence: it may have
+                  spoken while nobody listened, and after a kill the last second is not known
         known     so many paths were there when times were written; the others have just been enrolled
-        exact     whether every frame before the stop is known. If not, the grace comes on top of what is left
         life_ms   for how long the engine listened before. A life shorter than half of the grace was no chance to be
                   heard, and does not count as one
         """

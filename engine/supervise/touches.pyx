@@ -54,22 +54,21 @@ cdef class Touches:
             self.paths.path[number].heard_ms = now_ms - (age[number] & <uint32_t>AGE_MS_MAX)
             self.given_ms[number] = self.paths.path[number].heard_ms if age[number] & <uint32_t>GIVEN else 0
 
-    def resume(self, int64_t now_ms, int64_t grace_ms, uint32_t known, *, bint exact, int64_t life_ms):
+    def resume(self, int64_t now_ms, int64_t grace_ms, uint32_t known, *, int64_t life_ms):
         cdef uint32_t number
         with nogil:
             for number in range(known, self.paths.count):
                 self.paths.path[number].heard_ms = now_ms
             for number in range(self.paths.count):
-                self.give_time(number, now_ms, grace_ms, exact, life_ms)
+                self.give_time(number, now_ms, grace_ms, life_ms)
 
-    cdef void give_time(self, uint32_t number, int64_t now_ms, int64_t grace_ms, bint exact,
-                        int64_t life_ms) noexcept nogil:
+    cdef void give_time(self, uint32_t number, int64_t now_ms, int64_t grace_ms, int64_t life_ms) noexcept nogil:
         cdef Path* path = &self.paths.path[number]
         cdef int64_t whole_ms = path.supervision_ms, least_ms = min(grace_ms, whole_ms), left_ms
         path.heard_ms = min(path.heard_ms, now_ms)
         if self.given_ms[number] == path.heard_ms != 0 and life_ms >= least_ms // 2:
             return
         left_ms = path.heard_ms + whole_ms - now_ms
-        left_ms = max(left_ms, least_ms) if exact else max(left_ms, 0) + least_ms
+        left_ms = max(left_ms, 0) + least_ms
         path.heard_ms = min(max(path.heard_ms, now_ms + left_ms - whole_ms), now_ms)
         self.given_ms[number] = path.heard_ms

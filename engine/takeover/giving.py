@@ -144,7 +144,7 @@ class Giving:
             await asyncio.gather(*tasks, return_exceptions=True)
         if engine.outcomes_trouble:
             raise Unavailable("the outcome log has a hole; the next engine begins with a snapshot")
-        await engine.touch_file.write(engine.listening, exact=True, flush=False)
+        await engine.touch_file.write(engine.listening, flush=False)
         logs = {"journal": await engine.journal.finish(), "outcomes": await engine.outcomes.finish()}
         assert isinstance(engine.disk, RealDisk)
         await engine.disk.let_go()

@@ -12,7 +12,6 @@ from unittest.mock import patch
 from codec.batch import Batch
 from engine.admit.admit import Admit
 from engine.forward.hub import Forward
-from engine.housekeeping import House
 from engine.journal.errors import JournalError, Unavailable
 from engine.journal.memory_disk import MemoryFile
 from engine.journal.segments import SegmentLog
@@ -114,7 +113,7 @@ def forgets_what_it_admitted() -> Iterator[None]:
         def apply(self, batch: Batch) -> None:
             """It is all new again."""
 
-    with patch("engine.pipeline.Admit", Forgetful):
+    with patch("engine.remembering.Admit", Forgetful):
         yield
 
 
@@ -145,42 +144,22 @@ def forgets_who_was_heard() -> Iterator[None]:
 
 @planted
 def lets_subscribers_begin_anew() -> Iterator[None]:
-    run = Forward._run
+    follow = Forward.follow
 
     async def anew(self: Forward, subscriber: Any, question: Any) -> None:
         object.__setattr__(question, "after", None)
-        await run(self, subscriber, question)
+        await follow(self, subscriber, question)
 
-    with patch.object(Forward, "_run", anew):
+    with patch.object(Forward, "follow", anew):
         yield
 
 
 @planted
-def keeps_outcomes_that_were_not_flushed() -> Iterator[None]:
-    opened = SegmentLog.open.__func__    # type: ignore[attr-defined]
+def takes_snapshots_before_the_outcomes_are_flushed() -> Iterator[None]:
+    async def unflushed(self: SegmentLog) -> int:
+        return self.segments[-1].last
 
-    async def uncut(cls: Any, *arguments: Any, cut_after: int | None = None, **more: Any) -> SegmentLog:
-        log: SegmentLog = await opened(cls, *arguments, cut_after=None if cut_after is None else 1 << 62, **more)
-        return log
-
-    with patch.object(SegmentLog, "open", classmethod(uncut)):
-        yield
-
-
-@planted
-def takes_snapshots_ahead_of_the_filter() -> Iterator[None]:
-    take = House.take_snapshot
-
-    async def ahead(self: House) -> None:
-        snapshot = self._engine.journal.snapshot
-
-        async def later(lease: Any, consumer: str, at: int, sections: Any) -> None:
-            await snapshot(lease, consumer, self._engine.journal.durable().number, sections)
-
-        with patch.object(self._engine.journal, "snapshot", later):
-            await take(self)
-
-    with patch.object(House, "take_snapshot", ahead):
+    with patch.object(SegmentLog, "sync", unflushed):
         yield
 
 

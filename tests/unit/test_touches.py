@@ -33,38 +33,35 @@ def left_ms(paths: PathTable, now_ms: int) -> list[int]:
                                                               & 0x7FFFFFFF) for number in range(len(paths))]
 
 
-@pytest.mark.parametrize(("exact", "expected"), [
-    (True, [30_000, 60_000, 90_000, 200_000]),       # the rest, at least the grace, at most the whole time
-    (False, [30_000, 60_000, 110_000, 290_000])])    # the grace on top
-def test_what_a_start_gives(exact, expected):
+def test_what_a_start_gives():
     paths = table(30_000, 60_000, 120_000, 300_000)  # heard at 0, and it is 100 s
-    Touches(paths).resume(LATER_MS, 90_000, 4, exact=exact, life_ms=0)
-    assert left_ms(paths, LATER_MS) == expected
+    Touches(paths).resume(LATER_MS, 90_000, 4, life_ms=0)
+    assert left_ms(paths, LATER_MS) == [30_000, 60_000, 110_000, 290_000]
 
 
 def test_who_was_enrolled_after_the_writing_has_its_whole_time():
     paths = table(300_000, 300_000)
-    Touches(paths).resume(LATER_MS, 90_000, 1, exact=True, life_ms=0)
-    assert left_ms(paths, LATER_MS) == [200_000, 300_000]
+    Touches(paths).resume(LATER_MS, 90_000, 1, life_ms=0)
+    assert left_ms(paths, LATER_MS) == [290_000, 300_000]
 
 
 @pytest.mark.parametrize(("life_ms", "again"), [(44_000, True), (45_000, False)])
 def test_the_grace_comes_once_in_a_silence_unless_the_life_was_too_short_to_be_heard_in(life_ms, again):
     paths = table(300_000)
     touches = Touches(paths)
-    touches.resume(290_000, 90_000, 1, exact=True, life_ms=0)
-    assert left_ms(paths, 290_000) == [90_000]
+    touches.resume(300_000, 90_000, 1, life_ms=0)
+    assert left_ms(paths, 300_000) == [90_000]
     after = table(300_000)
     later = Touches(after)
-    later.load(b"".join(touches.ages(1, 290_000 + life_ms)), 290_000 + life_ms)
-    later.resume(290_000 + life_ms, 90_000, 1, exact=True, life_ms=life_ms)
-    assert left_ms(after, 290_000 + life_ms) == [90_000 if again else 90_000 - life_ms]
+    later.load(b"".join(touches.ages(1, 300_000 + life_ms)), 300_000 + life_ms)
+    later.resume(300_000 + life_ms, 90_000, 1, life_ms=life_ms)
+    assert left_ms(after, 300_000 + life_ms) == [(180_000 if again else 90_000) - life_ms]
 
 
 async def write_one(disk: MemoryDisk, listening_ms: int, paths: PathTable) -> TouchFile:
     file = TouchFile(disk, JOURNAL, paths)
     await file.resume(listening_ms, 90_000, len(paths))
-    await file.write(ListeningClock(listening_ms, 0), exact=True)
+    await file.write(ListeningClock(listening_ms, 0))
     return file
 
 
