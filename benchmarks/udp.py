@@ -84,11 +84,12 @@ def cpu_ns(reports: list[Report]) -> float:
     return median(one["server_cpu_s"] * 1e9 / max(one["received"], 1) for one in reports)
 
 
-def client(server: Server, file: Path, shape: Shape, rate: float = 0) -> Report:
+def client(server: Server, file: Path, shape: Shape, rate: float = 0, loss_max: float = LOSS_SHARE_MAX) -> Report:
     """Run the client once; return its report.
 
-    rate     frames a second to offer; 0 keeps the window full instead
-    Raises   Refused when more was lost than a stall explains
+    rate      frames a second to offer; 0 keeps the window full instead
+    loss_max  0..1 of the frames
+    Raises    Refused when more was lost
     """
     command = [str(program("udp_client")), "--to", str(server.port), "--frames", str(file),
                "--sockets", str(shape.sockets), "--window", str(shape.window), "--seconds", str(shape.seconds),
@@ -99,7 +100,7 @@ def client(server: Server, file: Path, shape: Shape, rate: float = 0) -> Report:
     if done.returncode:
         raise RuntimeError(f"udp_client ended with {done.returncode}: {done.stderr}")
     report: Report = json.loads(done.stdout)
-    if report["lost"] + report["late"] > report["sent"] * LOSS_SHARE_MAX:
+    if report["lost"] + report["late"] > report["sent"] * loss_max:
         raise Refused(f"frames were lost, so the rate does not count: {report}")
     return report
 
