@@ -42,14 +42,14 @@ class House:
         self._expecting = True           # some that the configuration names have no path yet
 
     async def run(self) -> None:
-        """Once a second: sweep connections, look at the journal's room, and do what is due."""
+        """Once a second: sweep listeners, look at the journal's room, and do what is due."""
         engine = self._engine
         self._snapshot_due_ns = engine.clock.monotonic_ns() + engine.config.journal.snapshot_every_ns
         retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
         while True:
             await asyncio.sleep(1)
-            for tcp in engine.tcp:
-                tcp.sweep()
+            for listener in engine.listeners():
+                listener.sweep()
             engine.tls.sweep()
             self.tell_supervision()
             if self._expecting:

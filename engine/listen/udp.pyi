@@ -32,5 +32,7 @@ class UdpListener:
         """Take what has arrived, at most 512 datagrams; return how many. Raises OSError."""
     def release(self, durable: int) -> int:
         """Send every reply whose ticket is at most `durable`; return how many."""
+    def sweep(self) -> None:
+        """Send what the socket did not take before. Called about once a second: no datagram may come that does it."""
     def withhold(self, failed: int) -> None:
-        """Drop every reply that waits for a ticket up to `failed`."""
+        """Drop every reply that waits for a ticket up to `failed`, and is not durable."""

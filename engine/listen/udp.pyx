@@ -129,14 +129,19 @@ cdef class UdpListener:
             sent = self.send_held()
         return sent
 
+    def sweep(self):
+        """Send what the socket did not take before. Called about once a second: no datagram may come that does it."""
+        self.release(self.released)
+
     def withhold(self, uint64_t failed):
         """Drop every reply that waits for a ticket up to `failed`: its rows could not be journalled.
 
         All are looked at: a repeated frame waits for the ticket of its first copy, behind replies with later tickets.
+        What is durable and waits for the socket alone stays: its signal was kept, and its reply is owed.
         """
         cdef uint64_t at, kept = self.held_tail
         for at in range(self.held_tail, self.held_head):
-            if self.held[at % self.held_max].ticket <= failed:
+            if self.released < self.held[at % self.held_max].ticket <= failed:
                 self.counters.replies_withheld += 1
                 continue
             if kept != at:

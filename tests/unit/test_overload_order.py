@@ -121,6 +121,33 @@ def test_a_signals_reply_that_the_socket_does_not_take_waits_for_it():
         assert world.count("replies", "dc09", "accept") == 60
 
 
+def test_a_reply_that_is_owed_outlives_a_failure_of_the_journal():
+    world = World()
+    world.enrol(*ACCOUNTS)
+    ours, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_DGRAM)
+    for end in (ours, theirs):
+        end.setblocking(False)
+    with Pair(fileno=theirs.detach()) as here, ours as panel:
+        here.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+        udp = world.udp(here)
+        for number in range(60):
+            panel.send(alarm(ACCOUNTS[number]))
+            udp.on_readable()
+        world.journal()
+        owed = udp.held_in
+        assert owed > 0                  # durable, and the peer's queue is full
+        panel.send(alarm(ACCOUNTS[60]))
+        udp.on_readable()
+        world.lose()
+        assert udp.held_in == owed
+        assert world.count("replies_withheld") == 1
+        heard = replies(panel)
+        while udp.held_in:               # nobody sends anything any more
+            udp.sweep()
+            heard += replies(panel)
+        assert heard == [accepted(alarm(ACCOUNTS[number])) for number in range(60)]
+
+
 def test_no_new_connection_while_those_that_are_there_must_wait():
     world = World(rows=1024)
     world.enrol(*ACCOUNTS)
