@@ -74,13 +74,14 @@ def decode(data: bytes) -> Snapshot:
     if (magic, version) != (MAGIC, VERSION):
         raise ValueError("not a snapshot of this version")
     seed = zlib.crc32(data[:HEADER.size])
-    parts: dict[str, list[bytes]] = {}
+    view = memoryview(data)              # no block is copied before its section is joined
+    parts: dict[str, list[memoryview]] = {}
     name, count, offset = "", 0, HEADER_BYTES
     while True:
         if offset + BLOCK.size > len(data):
             raise ValueError("the end is missing")
         kind, size, checksum = BLOCK.unpack_from(data, offset)
-        content = data[offset + BLOCK.size:offset + BLOCK.size + size]
+        content = view[offset + BLOCK.size:offset + BLOCK.size + size]
         offset += BLOCK.size + size
         if len(content) != size or zlib.crc32(content, seed) != checksum:
             raise ValueError(f"broken block before offset {offset}")
@@ -88,7 +89,7 @@ def decode(data: bytes) -> Snapshot:
             break
         count += 1
         if kind == NAME:
-            name = content.decode()
+            name = bytes(content).decode()
             parts[name] = []
         elif kind == BYTES and parts:
             parts[name].append(content)
