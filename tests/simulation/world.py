@@ -55,7 +55,7 @@ def configuration(transmitters: list[tuple[str, float]]) -> Config:
     """Return a small engine's configuration: everything that is bounded is bounded soon."""
     whole = load()
     return replace(
-        whole, database="postgresql://simulated/tocsin", data="simulated",
+        whole, database="postgresql://simulated/tocsin", data="simulated", http=replace(whole.http, port=0),
         listen=replace(whole.listen, address=replace(whole.listen.address, port=0), held_max=HELD_MAX,
                        held_per_connection_max=16, batch_rows=1024, batch_arena_bytes=MIB // 2,
                        receive_buffer_bytes=256 << 10),
