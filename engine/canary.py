@@ -151,7 +151,8 @@ class Canary:
         self._engine, self._clock = engine, engine.clock
         self._every_ns, self._within_ns = settings.every_ns, settings.within_ns
         self._line = Line(engine.clock)
-        self._hub = Forward(LoggedEvents(engine.outcomes), engine.clock, engine.config.forward)
+        self._hub = Forward(LoggedEvents(engine.outcomes, lambda: engine.filter.next_event - 1), engine.clock,
+                            engine.config.forward)
         self._text = ""              # of the one that is on its way
         self._number = 0             # of the last one that came out
         self._came = asyncio.Event()

@@ -200,8 +200,8 @@ class Pipeline:
         self.listening = ListeningClock(listening_ms, self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
                                      self.clock, self.admit)
-        log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open,
-                                     "number": journal.durable().number, "snapshot": at})
+        log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open, "snapshot": at,
+                                     "number": journal.durable().number})
 
     def build_readers(self) -> None:
         """Make what follows the logs: STORE, FORWARD, OPERATE."""
@@ -213,8 +213,8 @@ class Pipeline:
             on_ahead=self.journal.skip_past, connect=self.surroundings.connect)
         self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if store.heartbeats == "all" else 0)
         self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, store)
-        self.queries = Queries(url)
-        self.forward = Forward(LoggedEvents(self.outcomes), self.clock, config.forward)
+        self.queries, events = Queries(url), LoggedEvents(self.outcomes, lambda: self.filter.next_event - 1)
+        self.forward = Forward(events, self.clock, config.forward)
         self.canary = Canary(self)
 
     def database_url(self) -> str:

@@ -3,7 +3,7 @@
 Both logs have an entry for the same rows under the same first number. The outcome log is written after the journal,
 so whoever follows it finds the journal's entry there already.
 """
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 from codec.batch import Batch
@@ -31,6 +31,8 @@ class StoredRows:
         Raises  engine.store.source.Trimmed, Ahead
         """
         start = after or max(self._journal.first, self._outcomes.first_kept) - 1
+        while self._outcomes.last < start <= self._journal.durable().number:
+            await self._outcomes.grown()     # its end was lost, and is made again
         try:
             async with (aclosing(self._outcomes.read(start)) as outcomes,
                         aclosing(self._journal.read(start)) as batches):
@@ -52,17 +54,23 @@ class StoredRows:
 
 
 class LoggedEvents:
-    """FORWARD's source: outcomes by event number. The mark of a log entry is the last event number up to its end."""
+    """FORWARD's source: outcomes by event number. The mark of a log entry is the last event number up to its end.
 
-    def __init__(self, outcomes: SegmentLog) -> None:
+    made  returns the number of the last event that FILTER has made: a log whose end was lost is made again up to it
+    """
+
+    def __init__(self, outcomes: SegmentLog, made: Callable[[], int] = lambda: 0) -> None:
         self._outcomes = outcomes
+        self._made = made
 
     def latest_event(self) -> int:
         """Return the number of the newest event; before the first one, its number - 1."""
-        return self._outcomes.mark
+        return max(self._outcomes.mark, self._made())
 
     async def events_after(self, number: int) -> AsyncIterator[Outcome]:
         """Yield the outcomes that hold events above `number`, then wait for more. Raises forward.source.Trimmed."""
+        while self._outcomes.mark < number <= self._made():
+            await self._outcomes.grown()
         try:
             start = await self._outcomes.seek(number)
             async with aclosing(self._outcomes.read(start)) as entries:

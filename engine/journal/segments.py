@@ -298,6 +298,10 @@ class SegmentLog:
             else:
                 await grown.wait()
 
+    async def grown(self) -> None:
+        """Return when the next entry is there."""
+        await self._grown.wait()
+
     async def seek(self, mark: int) -> int:
         """Return the position after which the first entry follows whose mark is greater than `mark`.
 

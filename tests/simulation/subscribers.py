@@ -158,7 +158,7 @@ class Subscriber:
             self._last_id = fields["id"]
         if fields.get("event") == "gap":
             self.gaps.append(fields["data"])
-        elif "data" in fields:
+        elif "data" in fields and "event" not in fields:      # or it is about supervision
             told = json.loads(fields["data"])
             if told["data"]["durable"]:
                 self.note(told)

@@ -185,12 +185,13 @@ class Line:
         cut = self.world.random.randrange(len(data) + 1) if self.world.random.random() < 0.2 else 0
         for part in (data[:cut], data[cut:]):
             if part:
-                self._in_order("in", lambda part=part: self.arrive(part))
+                self._in_order("in", lambda part=part: self.arrive(part, whole=data.endswith(part)))
 
-    def arrive(self, data: bytes) -> None:
+    def arrive(self, data: bytes, *, whole: bool) -> None:
         if self._hung_up:
             return
-        self.owner.come_to_the_door()
+        if whole:
+            self.owner.come_to_the_door()
         if not self.closed:
             self._inbox += data
             self.push()

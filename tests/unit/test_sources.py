@@ -192,3 +192,22 @@ async def test_a_lost_outcome_log_begins_behind_the_snapshot():
         await after.numbers(mark - 1, 1)
     assert gone.value.oldest == mark + 1
     assert await after.numbers(mark, 1) == [mark + 1, mark + 2]
+
+
+async def test_readers_wait_for_an_outcome_log_whose_end_is_made_again():
+    """After a power cut its end may be missing while the disk takes nothing: that is no position ahead of us."""
+    world = await Logs().open()
+    await world.add()
+    lost = await world.add(judge=False)          # stored and shown before the power cut
+    events = LoggedEvents(world.outcomes, lambda: world.event + 1)
+    assert events.latest_event() == world.event + 1
+    rows, told = world.rows(lost.last), events.events_after(world.event + 1)
+    waiting = [asyncio.ensure_future(anext(rows)), asyncio.ensure_future(anext(told))]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in waiting)
+    world.judge(lost)
+    following = await world.add()
+    (first, batch, _), outcome = await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert (first, len(batch), outcome.events_in) == (following.first, 2, 1)
+    await rows.aclose()
+    await told.aclose()
