@@ -249,7 +249,7 @@ class World:
 
     @property
     def _disk_troubled(self) -> bool:
-        return self._disk_fails is not None
+        return self._disk_fails is not None or self.disk.free_bytes() < MIB      # it cannot start on a full disk
 
     def _gone(self, life: Life) -> None:
         """The process is no more; what it kept on the disk stays. It is started again after a while."""
