@@ -117,10 +117,15 @@ class TouchFile:
             return None
 
     async def run(self, listening: ListeningClock) -> None:
-        """Write every second, until cancelled. A disk that refuses is told once, and tried again."""
+        """Write every second, until cancelled. A disk that refuses is told once, and tried again.
+
+        The first writing is flushed: a start after a power cut would else take the life before this one for the last.
+        """
+        unflushed = FLUSHED_EVERY
         while True:
             try:
-                await self.write(listening, flush=self._order % FLUSHED_EVERY == 0)
+                await self.write(listening, flush=unflushed >= FLUSHED_EVERY)
+                unflushed = unflushed + 1 if unflushed < FLUSHED_EVERY else 1
                 self._trouble = ""
             except JournalError as error:
                 if not self._trouble:

@@ -28,7 +28,7 @@ def test_nothing_acknowledged_is_lost_and_no_fault_is_ours(first, processes):
         assert not wrong, f"make simulate SEED={seed} shows it again:\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("seed", [676, 102037])
+@pytest.mark.parametrize("seed", [676, 100927, 102037])
 def test_what_was_found_once_stays_mended(seed):
     assert not World(seed).run()
 

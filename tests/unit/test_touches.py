@@ -111,3 +111,20 @@ async def test_a_full_disk_is_told_once_and_tried_again(caplog):
         await written.wait()
     running.cancel()
     assert caplog.text.count("who was heard cannot be written") == 1
+
+
+async def test_the_first_writing_of_a_life_is_flushed_and_then_every_fifth(monkeypatch):
+    disk, order, enough = MemoryDisk(), [], asyncio.Event()
+
+    def note(operation, name):
+        order.extend([operation] if operation in ("write", "sync") else [])
+        if order.count("sync") == 3:
+            enough.set()
+
+    disk.on_call = note
+    monkeypatch.setattr("engine.supervise.touch_file.EVERY_S", 0)
+    running = asyncio.create_task(TouchFile(disk, JOURNAL, table(90_000)).run(ListeningClock(0, 0)))
+    async with asyncio.timeout(10):
+        await enough.wait()
+    running.cancel()
+    assert order[:14] == ["write", "sync", *["write"] * 5, "sync", *["write"] * 5, "sync"]
