@@ -49,8 +49,8 @@ class StoredRows:
                     yield span.first, batch, Outcome.view(entry.payload)
         except Trimmed as error:
             raise StoreTrimmed(error.oldest) from None
-        except Ahead as error:
-            raise StoreAhead(error.head) from None
+        except Ahead:
+            raise StoreAhead(self._journal.durable().number) from None   # its outcome log may end before it
 
 
 class LoggedEvents:

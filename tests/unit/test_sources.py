@@ -106,6 +106,15 @@ async def test_a_position_ahead_is_told_with_the_head():
     assert error.value.newest == span.last
 
 
+async def test_what_is_ahead_is_told_by_the_journal_also_where_its_outcomes_end_before():
+    logs = await Logs().open()
+    await logs.add()
+    unjudged = await logs.add(judge=False)
+    with pytest.raises(Ahead) as error:
+        await logs.stored(unjudged.last + 10, 1)
+    assert error.value.newest == unjudged.last
+
+
 async def test_a_trimmed_position_is_told_and_nought_begins_with_the_oldest_kept():
     logs = await Logs().open()
     spans = [await logs.add(rows=20, events=3) for _ in range(100)]
