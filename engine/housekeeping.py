@@ -74,7 +74,7 @@ class House:
         else:
             log.info("supervision is sound again")
         data = orjson.dumps({"impaired": self._impaired})
-        engine.forward.show(b"event: supervision\ndata: " + data + b"\n\n")
+        engine.forward.tell_all(b"event: supervision\ndata: " + data + b"\n\n")
 
     async def keep_logs(self) -> None:
         """Do what is due on journal and outcome log."""

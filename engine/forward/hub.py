@@ -82,8 +82,12 @@ class Forward:
 
     def show(self, blocks: bytes) -> None:
         """Write blocks that are not durable to every subscriber at once, whatever it narrows; they have no number."""
-        now_ns = self._clock.monotonic_ns()
         self.shown += 1
+        self.tell_all(blocks)
+
+    def tell_all(self, blocks: bytes) -> None:
+        """Write blocks that are no alarms to every subscriber at once: what the engine says of itself."""
+        now_ns = self._clock.monotonic_ns()
         for subscriber in self._subscribers:
             subscriber.write(blocks, now_ns)
 
