@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +85,8 @@ class Wire(asyncio.Transport):
 class Line:
     """One transmitter and LISTEN's parts for it alone. A frame at a time: `say`, then `settle`."""
 
-    def __init__(self, clock: Clock) -> None:
-        paths = PathTable(1, secrets.token_bytes(16))
+    def __init__(self, clock: Clock, hash_key: bytes) -> None:
+        paths = PathTable(1, hash_key)
         enrolment = Enrolment(paths, "quarantine", 0, 0, 0, [])
         self._intake = Intake(1024, 512 << 10)
         receiver = Receiver(paths, enrolment, self._intake, RefusedFrames(), HeartbeatLog(0))
@@ -150,7 +149,7 @@ class Canary:
         self.last_ns = self.stored_ns = 0
         self._engine, self._clock = engine, engine.clock
         self._every_ns, self._within_ns = settings.every_ns, settings.within_ns
-        self._line = Line(engine.clock)
+        self._line = Line(engine.clock, engine.hash_key)
         self._hub = Forward(LoggedEvents(engine.outcomes, lambda: engine.filter.next_event - 1), engine.clock,
                             engine.config.forward)
         self._text = ""              # of the one that is on its way

@@ -5,12 +5,11 @@
 # lives. The memory is reserved for `paths_max` and committed by the kernel as it is used.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 from codec.batch cimport NO_PATH, Columns
-from codec.frame cimport Frame
-from codec.limits cimport ACCOUNT_BYTES_MAX
 from engine.index cimport INDEX_NONE, Index, Probe, index_first, index_next
 from engine.learned cimport Learned
+from engine.path_key cimport PathKey
 from engine.siphash cimport HashKey, siphash
 
 cdef enum:
@@ -47,14 +46,6 @@ cdef struct PathText:            # where the parts of a path's text lie in it
     uint32_t realm_at
     uint32_t realm_size
     uint32_t rest_at             # listener and numbers: `default/R1/L0`
-cdef struct PathKey:         # 32 bytes, compared as a whole; unused bytes are zero
-    uint8_t  account[ACCOUNT_BYTES_MAX]
-    uint32_t receiver
-    uint32_t line
-    uint32_t network
-    uint16_t listener        # index into PathTable.listeners
-    uint8_t  protocol
-    uint8_t  account_size
 
 cdef struct Path:            # 64 bytes
     PathKey  key
@@ -87,9 +78,10 @@ cdef class PathTable:
     cdef dict listener_numbers
     cdef ListenerText* listener_text # owned; by listener number
 
-    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard, int64_t seen) noexcept nogil
-    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t time_ms, int64_t heard,
-                   int64_t seen) noexcept nogil
+    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
+                      int64_t seen_ms) noexcept nogil
+    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
+                   int64_t seen_ms) noexcept nogil
     cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil
     cdef void link(self, uint32_t number) noexcept nogil
     cdef bint take_record(self, uint32_t number, const Path* saved) noexcept nogil
@@ -102,15 +94,6 @@ cdef class PathTable:
     cdef void relieve_expected(self, uint32_t expected, uint32_t number) noexcept nogil
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
 
-
-cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:
-    memcpy(key.account, frame.account, ACCOUNT_BYTES_MAX)
-    key.receiver = frame.receiver
-    key.line = frame.line
-    key.network = frame.network
-    key.listener = listener
-    key.protocol = frame.protocol
-    key.account_size = frame.account_size
 
 cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,
                                const PathKey* key) noexcept nogil:

@@ -9,10 +9,11 @@ import struct
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from codec.batch cimport Batch, Columns, Text
 from codec.frame cimport NUMBER_NONE
+from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.words cimport PROTOCOL_COUNT, ROW_ENROLMENT, STATE_CLEARED, STATE_RAISED
 from codec.words import PROTOCOL_NUMBER, PROTOCOL_TEXT
 from engine.index cimport index_create, index_destroy, index_put
@@ -21,7 +22,7 @@ from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, 
                              SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
 from engine.memory cimport memory_release, memory_reserve
 from engine.own_rows cimport is_own_line_fault, tells_unreadable_token
-from engine.path_text cimport number_of, number_text, write_number
+from engine.path_key cimport number_of, number_text, write_number
 
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
@@ -183,7 +184,6 @@ cdef class PathTable:
         if number >= self.count:
             raise IndexError(number)
         return bool(self.expected(number))
-
 
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil:
         self.states[self.path[number].state] -= 1

@@ -27,7 +27,7 @@ from typing import Any
 from codec.batch import Batch
 from codec.words import PROTOCOL_NUMBER
 from engine.admit.admit import Admit
-from engine.announced import announce, replays_for
+from engine.arguments import announce, journal_settings, replays_for, store_settings
 from engine.canary import Canary
 from engine.clock import SECOND_NS, Clock
 from engine.commanding import Commanding
@@ -41,7 +41,7 @@ from engine.histogram import Histogram
 from engine.housekeeping import SNAPSHOT, URGENCY_OF_ROOM, House
 from engine.journal.disk import Disk
 from engine.journal.errors import JournalError
-from engine.journal.journal import Journal, JournalSettings, Lease, Span
+from engine.journal.journal import Journal, Lease, Span
 from engine.journal.segments import LogStart, SegmentLog
 from engine.journal.space import Room, SpaceSettings
 from engine.listen.binding import BACKLOG
@@ -65,7 +65,6 @@ from engine.sources import LoggedEvents, StoredRows
 from engine.store.embedded import EmbeddedPostgres
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
-from engine.store.settings import StoreSettings
 from engine.store.writer import Store
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
@@ -143,7 +142,7 @@ class Pipeline:
         made = not self.postgres or self.postgres.made
         if handed is None:
             self.database: asyncio.Future[None] = asyncio.ensure_future(self.start_database())
-        self.journal = await Journal.open(self.disk, self.clock, self.journal_settings(),
+        self.journal = await Journal.open(self.disk, self.clock, journal_settings(self.config),
                                           name=self.surroundings.entropy(16),
                                           handed=handed.logs.get("journal") if handed else None)
         self.journal.on_flush.append(self.note_flush)
@@ -160,11 +159,6 @@ class Pipeline:
     async def start_database(self, *, replacing: bool = False) -> None:
         if self.postgres:
             await self.postgres.start_again(replacing=replacing)
-
-    def journal_settings(self) -> JournalSettings:
-        journal = self.config.journal
-        return JournalSettings(segment_bytes=journal.segment_bytes, bytes_max=journal.bytes_max,
-                               keep_seconds=journal.keep_ns // SECOND_NS, reserve_part=journal.reserve)
 
     async def recover(self, handed: State | None = None) -> None:
         """Build the stages from the last snapshot and the journal after it; the database is not asked.
@@ -200,20 +194,19 @@ class Pipeline:
         self.listening = ListeningClock(listening_ms, self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
                                      self.clock, self.admit)
-        log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open, "snapshot": at,
-                                     "number": journal.durable().number})
+        log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open,
+                                     "number": journal.durable().number, "snapshot": at})
 
     def build_readers(self) -> None:
         """Make what follows the logs: STORE, FORWARD, OPERATE."""
         config = self.config
         url = self.database_url
-        store = config.store
-        self.store = Store(StoredRows(self.journal, self.outcomes), url, self.clock, StoreSettings(
-            store.batch_rows, store.batch_bytes, backoff_s_max=store.retry_max_ns / SECOND_NS),
-            on_ahead=self.journal.skip_past, connect=self.surroundings.connect)
-        self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if store.heartbeats == "all" else 0)
-        self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, store)
-        self.queries, events = Queries(url), LoggedEvents(self.outcomes, lambda: self.filter.next_event - 1)
+        self.store = Store(StoredRows(self.journal, self.outcomes), url, self.clock, store_settings(config),
+                           on_ahead=self.journal.skip_past, connect=self.surroundings.connect)
+        self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if config.store.heartbeats == "all" else 0)
+        self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, config.store)
+        self.queries = Queries(url)
+        events = LoggedEvents(self.outcomes, lambda: self.filter.next_event - 1)
         self.forward = Forward(events, self.clock, config.forward)
         self.canary = Canary(self)
 
@@ -421,7 +414,7 @@ class Pipeline:
         """SUPERVISE: turn the wheel; what it finds goes into the intake."""
         tick_s = self.config.supervision.tick_ns / SECOND_NS
         while True:
-            self.supervisor.note_drops(sum(one.unheard() for one in self.listeners()))
+            self.supervisor.note_drops(sum(one.drops() for one in self.listeners()))
             more = self.supervisor.turn()
             self.on_rows()
             await asyncio.sleep(0 if more else tick_s)

@@ -26,7 +26,7 @@ CIPHERS_OF_TLS12 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 CERTIFICATE, PRIVATE_KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
 
 
-class Unusable(Exception):
+class BadPem(Exception):
     """A file that no listener can use: the key of the configuration, its value, and what is allowed."""
 
     def __init__(self, key: str, value: str, allowed: str) -> None:
@@ -50,7 +50,7 @@ class Certificate:
         self._trouble = ""               # why the last reading was none
         try:
             self._load()
-        except Unusable as error:
+        except BadPem as error:
             raise ConfigError(f"{error} (listener {listener.name})") from None
 
     def look(self, *, asked: bool = False) -> None:
@@ -59,14 +59,14 @@ class Certificate:
             if not self._load() and asked:
                 log.info("certificate unchanged", extra={"listener": self.listener.name})
             self._trouble = ""
-        except Unusable as error:
+        except BadPem as error:
             if asked or str(error) != self._trouble:
                 log.error("certificate not replaced, the last good one stays", extra={
                     "listener": self.listener.name, "why": str(error)})
             self._trouble = str(error)
 
     def _load(self) -> bool:
-        """Make a context of the files as they are; return whether they differ from those in use. Raises Unusable."""
+        """Make a context of the files as they are; return whether they differ from those in use. Raises BadPem."""
         one = self.listener
         certificate = read_pem("certificate", one.certificate, CERTIFICATE)
         files = [certificate, read_pem(*holder_of(one), PRIVATE_KEY, private=True),
@@ -91,20 +91,20 @@ def holder_of(listener: Listener) -> tuple[str, str]:
 
 
 def read_pem(key: str, file: str, begins: bytes, *, private: bool = False) -> bytes:
-    """Return a file's bytes. Raises Unusable, also when it is private and others may read it."""
+    """Return a file's bytes. Raises BadPem, also when it is private and others may read it."""
     try:
         data, mode = Path(file).read_bytes(), Path(file).stat().st_mode
     except OSError as error:
-        raise Unusable(key, file, f"a readable PEM file ({error.strerror})") from None
+        raise BadPem(key, file, f"a readable PEM file ({error.strerror})") from None
     if begins not in data:
-        raise Unusable(key, file, f"a PEM file with {begins.decode().strip('-').removeprefix('BEGIN ')} in it")
+        raise BadPem(key, file, f"a PEM file with {begins.decode().strip('-').removeprefix('BEGIN ')} in it")
     if private and mode & stat.S_IRWXO:
-        raise Unusable(key, file, "a file that is closed to others (mode 0600 or 0640), for a private key is in it")
+        raise BadPem(key, file, "a file that is closed to others (mode 0600 or 0640), for a private key is in it")
     return data
 
 
 def make_context(listener: Listener) -> ssl.SSLContext:
-    """Return a context with the defaults of today and the listener's files. Raises Unusable."""
+    """Return a context with the defaults of today and the listener's files. Raises BadPem."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS_OF_TLS12)
@@ -115,16 +115,16 @@ def make_context(listener: Listener) -> ssl.SSLContext:
         context.load_cert_chain(listener.certificate, listener.private_key or None, password=lambda: b"")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise Unusable(*holder, "the key of the certificate") from None
-        raise Unusable(*holder, "with the certificate a PEM pair that OpenSSL reads, the key without a password "
+            raise BadPem(*holder, "the key of the certificate") from None
+        raise BadPem(*holder, "with the certificate a PEM pair that OpenSSL reads, the key without a password "
                                 f"({error.reason or 'unreadable'})") from None
     except OSError as error:
-        raise Unusable(*holder, f"a readable PEM file ({error.strerror})") from None
+        raise BadPem(*holder, f"a readable PEM file ({error.strerror})") from None
     if listener.client_ca:
         try:
             context.load_verify_locations(listener.client_ca)
         except OSError as error:         # ssl.SSLError is one
-            raise Unusable("client_ca", listener.client_ca, f"certificates in PEM ({error.strerror})") from None
+            raise BadPem("client_ca", listener.client_ca, f"certificates in PEM ({error.strerror})") from None
         required = listener.client_certificate == "required"
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
     return context

@@ -5,7 +5,8 @@ from codec.aes cimport AesKey
 from codec.batch cimport Columns
 from engine.index cimport Index
 from engine.intake cimport Intake
-from engine.paths cimport PathKey, PathTable
+from engine.path_key cimport PathKey
+from engine.paths cimport PathTable
 
 cdef enum Policy:
     POLICY_ENROL = 0

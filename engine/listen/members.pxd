@@ -5,7 +5,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from codec.batch cimport Columns
 from codec.frame cimport Frame
 from codec.limits cimport FRAME_SIGNALS_MAX
-from engine.paths cimport PathKey, PathTable
+from engine.path_key cimport PathKey
+from engine.paths cimport PathTable
 
 cdef struct Members:
     uint32_t count                   # of rows with an account of their own

@@ -13,7 +13,8 @@ from engine.listen.refused cimport RefusedFrames
 from engine.listen.members cimport Members
 from engine.listen.replays cimport Replays
 from engine.listen.windows cimport Windows
-from engine.paths cimport Path, PathKey, PathTable
+from engine.path_key cimport PathKey
+from engine.paths cimport Path, PathTable
 
 cdef enum:
     PROTOCOL_ANY = 0

@@ -29,9 +29,9 @@ from engine.listen.members cimport Members, carries_alarm, members_find, members
 from engine.listen.refused import REFUSAL_TEXT
 from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
+from engine.path_key cimport path_key_of
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_WATCHED, Path, path_clear_trait,
-                           path_find, path_has_trait, path_set_trait,
-                           path_key_of, path_touch)
+                           path_find, path_has_trait, path_set_trait, path_touch)
 
 cdef const char* UNREADABLE = b"a token that is not read: "
 cdef enum:

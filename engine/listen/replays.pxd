@@ -6,7 +6,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 from codec.frame cimport Frame
-from engine.paths cimport PathKey
+from engine.path_key cimport PathKey
 from engine.siphash cimport HashKey
 
 cdef class Replays:

@@ -48,6 +48,7 @@ cdef extern from *:
     int MSG_DONTWAIT
     ctypedef unsigned int socklen_t
     int SOL_SOCKET
+    int SO_MEMINFO
     int getsockopt(int fd, int level, int name, void* value, socklen_t* size) nogil
     int recvmmsg(int fd, mmsghdr* messages, uint32_t count, int flags, timespec* timeout) nogil
     int sendmmsg(int fd, mmsghdr* messages, uint32_t count, int flags) nogil

@@ -34,7 +34,7 @@ class TcpListener:
     def count_closed(self, reason: str) -> None: ...
     def refuse(self, connection: TcpConnection, reason: str) -> None:
         """Close a new connection at once for want of room, and count it."""
-    def unheard(self) -> int:
+    def drops(self) -> int:
         """Return how often frames may have been lost here by our own doing."""
     def release(self, durable: int) -> None:
         """Write every reply whose ticket is at most `durable`, in order, and read on where that stopped it."""

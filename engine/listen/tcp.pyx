@@ -65,7 +65,7 @@ cdef class TcpListener:
         """Make the protocol object of a new connection; the factory that the event loop calls."""
         return TcpConnection(self)
 
-    def unheard(self):
+    def drops(self):
         """Return how often frames may have been lost here by our own doing: those behind a signal that was not kept."""
         return self.closed.get("not_durable", 0)
 
@@ -75,8 +75,7 @@ cdef class TcpListener:
     def refuse(self, TcpConnection connection not None, str reason not None):
         """Close a new connection at once for want of room, and count it."""
         self.counters.shed[<int>SHED_CONNECTION] += 1
-        if connection in self.connections:
-            self.connections.discard(connection)
+        self.connections.discard(connection)
         self.count_closed(reason)
         connection.cut_off()
 

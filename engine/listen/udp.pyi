@@ -24,7 +24,7 @@ class UdpListener:
                  protocol: int = 0) -> None: ...
     def ask_for_called_address(self) -> None:
         """On a socket bound to every address: let each reply leave from the address that was called."""
-    def unheard(self) -> int:
+    def drops(self) -> int:
         """Return how often frames may have been lost here by our own doing."""
     def kernel_drops(self) -> int:
         """Return the datagrams that the kernel dropped because the socket's buffer was full."""

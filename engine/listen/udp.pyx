@@ -16,14 +16,13 @@ from engine.histogram cimport histogram_add
 from engine.listen.address cimport note_peer
 from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY, SHED_REPLY
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
-from engine.listen.sockets cimport (MSG_DONTWAIT, SOL_SOCKET, getsockopt, iovec, mmsghdr, recvmmsg, sendmmsg,
-                                    sockaddr_in6, socklen_t)
+from engine.listen.sockets cimport (MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, getsockopt, iovec, mmsghdr, recvmmsg,
+                                    sendmmsg, sockaddr_in6, socklen_t)
 from engine.memory cimport memory_release, memory_reserve
 
 IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 
 cdef enum:
-    SO_MEMINFO = 55
     MEMINFO_DROPS = 8            # place of the drop count in what SO_MEMINFO returns
     IPPROTO_IP = 0
     REPLIES = 256                # replies of one round; a datagram may hold several frames
@@ -107,7 +106,7 @@ cdef class UdpListener:
         raw = self.socket.getsockopt(sockets.SOL_SOCKET, SO_MEMINFO, 36)
         return int.from_bytes(raw[MEMINFO_DROPS * 4:MEMINFO_DROPS * 4 + 4], "little") if len(raw) >= 36 else 0
 
-    def unheard(self):
+    def drops(self):
         """Return how often frames may have been lost here by our own doing."""
         return self.kernel_drops()
 
@@ -293,8 +292,7 @@ cdef class UdpListener:
 
     cdef uint32_t send_held(self) noexcept nogil:
         """Send what waits for tickets that are durable. What the socket does not take waits on: it is never shed."""
-        cdef uint32_t total = 0, count, sent
-        cdef uint32_t i
+        cdef uint32_t total = 0, count, sent, i
         cdef HeldReply* held
         cdef int64_t now_ns = self.clock.monotonic_now()
         while True:

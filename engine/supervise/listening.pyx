@@ -1,8 +1,8 @@
 """Listening time: what supervision counts in.
 
 A transmitter can only be late by time in which we would have heard it. So this clock stands while the engine is
-down (it goes on from its saved value) and while its loop is stalled; of many
-stalls in an hour only ten minutes, so that what makes us stall cannot keep us from noticing anything.
+down (it goes on from its saved value) and while its loop is stalled: of many stalls in an hour only for ten minutes,
+so that what makes us stall cannot keep us from noticing anything.
 """
 
 MS = 1_000_000

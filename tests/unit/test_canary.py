@@ -15,12 +15,13 @@ FRAME = build_frame("SIA-DCS", ACCOUNT, f"#{ACCOUNT}|NRP^canary 1^".encode())
 def canary(**settings):
     clock = FakeClock(monotonic_ns=1000 * SECOND_NS)
     flags = {f"canary.{name}": value for name, value in settings.items()}
-    return Canary(SimpleNamespace(clock=clock, config=load(flags=flags), outcomes=None)), clock
+    return Canary(SimpleNamespace(clock=clock, config=load(flags=flags), outcomes=None,
+                                  hash_key=bytes(16))), clock
 
 
 @pytest.mark.parametrize("durable", [True, False])
 def test_the_reply_leaves_only_when_the_row_is_durable(durable):
-    line = Line(FakeClock(monotonic_ns=SECOND_NS))
+    line = Line(FakeClock(monotonic_ns=SECOND_NS), bytes(16))
     for _ in range(3):
         row = line.say(FRAME)
         assert (row["account"], row["native"], row["raw"], row["path"]) == (
@@ -32,7 +33,7 @@ def test_the_reply_leaves_only_when_the_row_is_durable(durable):
     FRAME[:-3] + b"?" + FRAME[-2:], build_frame("NULL", ACCOUNT), FRAME[:20], b"?",
     build_frame("SIA-DCS", ACCOUNT, f"#{ACCOUNT}|NRP1/FA2".encode())])
 def test_anything_but_one_signal_is_none(frame):
-    line = Line(FakeClock(monotonic_ns=SECOND_NS))
+    line = Line(FakeClock(monotonic_ns=SECOND_NS), bytes(16))
     assert line.say(frame) is None
     line.settle(durable=False)
     assert line.say(FRAME) is not None             # what went wrong before is forgotten

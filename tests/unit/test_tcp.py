@@ -474,13 +474,13 @@ def test_on_a_real_socket_under_uvloop():
     uvloop.run(talk())
 
 
-def test_a_connection_that_we_close_for_our_own_failure_counts_as_unheard():
+def test_a_connection_that_we_close_for_our_own_failure_counts_as_a_drop():
     world = World()
     world.enrol("0001")
     tcp = world.tcp()
     connection, wire = connect(tcp)
     receive(connection, alarm("0001") + heartbeat("0001", 2))
-    assert tcp.unheard() == 0
+    assert tcp.drops() == 0
     world.lose()
     assert wire.closed
-    assert tcp.unheard() == 1
+    assert tcp.drops() == 1

@@ -1,13 +1,28 @@
-"""What the configuration says of transmitters, in the form in which the stages take it."""
+"""What the configuration says, in the form in which the stages take it."""
 from codec.words import PROTOCOL_NUMBER
 from engine.clock import SECOND_NS
 from engine.config import Config
+from engine.journal.journal import JournalSettings
 from engine.listen.registered import FrameRules, Registered
 from engine.listen.replays import Replays
 from engine.paths import PathTable
+from engine.store.settings import StoreSettings
 
 MS = 1_000_000
 REPLAYS_EACH = 16                # frames of one encrypted transmitter within the window that are planned for
+
+
+def journal_settings(config: Config) -> JournalSettings:
+    """Return [journal]."""
+    journal = config.journal
+    return JournalSettings(segment_bytes=journal.segment_bytes, bytes_max=journal.bytes_max,
+                           keep_seconds=journal.keep_ns // SECOND_NS, reserve_part=journal.reserve)
+
+
+def store_settings(config: Config) -> StoreSettings:
+    """Return [store]."""
+    store = config.store
+    return StoreSettings(store.batch_rows, store.batch_bytes, backoff_s_max=store.retry_max_ns / SECOND_NS)
 
 
 def announce(config: Config, paths: PathTable) -> list[Registered]:
