@@ -28,7 +28,6 @@ class Network:
         self.world = world
         self.loss = self.double = 0.0
         self.late_s = 0.05
-        self.sent = self.lost = self.doubled = 0
         self._lives: dict[Line, Life] = {}
         self._socket: socket.socket | None = None      # our end; the engine has the other one
 
@@ -57,12 +56,9 @@ class Network:
 
     def to_engine(self, transmitter: Transmitter, data: bytes) -> None:
         """Send a datagram."""
-        self.sent += 1
         if self.world.random.random() < self.loss:
-            self.lost += 1
             return
         copies = 2 if self.world.random.random() < self.double else 1
-        self.doubled += copies - 1
         for _ in range(copies):
             self.world.later(self.delay_s(), lambda: self.arrive(transmitter, data))
 

@@ -81,7 +81,6 @@ class Subscriber:
     """bytes_a_second  None: takes everything at once; 0: nothing
 
     events   number -> data, of the numbered events;  shown  data of those without a number
-    doubled  how often a number came that was there already
     """
 
     def __init__(self, world: World, name: str) -> None:
@@ -91,9 +90,7 @@ class Subscriber:
         self.events: dict[str, dict[str, Any]] = {}
         self.shown: list[dict[str, Any]] = []
         self.gaps: list[str] = []
-        self.doubled = 0
         self.began = 0                   # the number that its first stream began behind
-        self.connected = False
         self._last_id = ""
         self._inbox = bytearray()
         self._text = bytearray()
@@ -120,10 +117,8 @@ class Subscriber:
                                           writer=wire, transport=wire)  # type: ignore[arg-type]
             serving = asyncio.ensure_future(life.pipeline.forward.stream(request, read_question(headers, {})))
             life.serving.append(serving)
-            self.connected = True
             await asyncio.wait([serving])
             life.serving.remove(serving)
-            self.connected = False
             wire.abort()
             error = None if serving.cancelled() else serving.exception()
             if error is not None and not isinstance(error, TooManySubscribers):   # as while it stops
@@ -168,5 +163,4 @@ class Subscriber:
     def note(self, told: dict[str, Any]) -> None:
         before = self.events.setdefault(told["id"], told)
         if before is not told:
-            self.doubled += 1
             self.world.truth.same(before, told)

@@ -12,14 +12,14 @@ SECOND_NS = 1_000_000_000
 Plan = list[tuple[float, Callable[[], None]]]
 
 
-def plan(world: World, troubles: int | None) -> Plan:
+def plan(world: World) -> Plan:
     """Return (seconds from now, what happens then): signals all the time, and some troubles."""
     random = world.random
     world.database.pause = world.on_the_way_to_the_database
     made: Plan = [(random.uniform(0.5, TROUBLED_S), world.something_happens) for _ in range(random.randrange(10, 60))]
     kinds = list(TROUBLES)
     chosen = random.sample(kinds, random.randrange(1, len(kinds) // 2))   # not every run has every kind
-    for _ in range(random.randrange(2, 9) if troubles is None else troubles):
+    for _ in range(random.randrange(2, 9)):
         at_s = random.uniform(0.0, TROUBLED_S)
         made += TROUBLES[random.choice(chosen)](world, at_s)
     return made

@@ -29,13 +29,12 @@ from tests.simulation.network import Network
 from tests.simulation.subscribers import Subscriber
 from tests.simulation.transmitters import CODES, Transmitter
 from tests.simulation.troubles import TROUBLED_S, plan
-from tests.simulation.truth import Truth
+from tests.simulation.truth import HELD_MAX, ROWS_MAX, Truth
 
 SECOND_NS = 1_000_000_000
 GRACE_S = 20
 SETTLE_S = 120                   # after the last fault everything must be well within this
 END_S = 60                       # for an end in order, or of a task that is cancelled; slow disks included
-HELD_MAX = 64
 MIB = 1 << 20
 
 
@@ -57,7 +56,7 @@ def configuration(transmitters: list[tuple[str, float]]) -> Config:
     return replace(
         whole, database="postgresql://simulated/tocsin", data="simulated", http=replace(whole.http, port=0),
         listen=replace(whole.listen, address=replace(whole.listen.address, port=0), held_max=HELD_MAX,
-                       held_per_connection_max=16, batch_rows=1024, batch_arena_bytes=MIB // 2,
+                       held_per_connection_max=16, batch_rows=ROWS_MAX, batch_arena_bytes=MIB // 2,
                        receive_buffer_bytes=256 << 10),
         listeners=tuple(replace(one, listen=replace(one.listen, port=0)) for one in whole.listeners),
         supervision=replace(whole.supervision, grace_ns=GRACE_S * SECOND_NS, tick_ns=250_000_000),
@@ -73,11 +72,9 @@ def transmitter_of(account: str, supervision_s: float) -> Registered:
 
 
 class World:
-    """seed      decides everything
-    troubles  how many there are; None: chance decides
-    """
+    """`seed` decides everything."""
 
-    def __init__(self, seed: int, troubles: int | None = None) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed = seed
         self.random = Random(seed)
         self.clock = FakeClock(monotonic_ns=1000 * SECOND_NS)
@@ -92,7 +89,6 @@ class World:
         self.lives = 0
         self.counts: Counter[str] = Counter()
         self.trace: list[str] = []
-        self._troubles = troubles
         self._kill_in_steps = 0
         self._disk_fails: tuple[str, Exception] | None = None
         self._database_fails = ""
@@ -134,7 +130,7 @@ class World:
         self._populate()
         self.later(0, self.start_engine)
         self.spawn(self._watch())
-        for at_s, trouble in plan(self, self._troubles):
+        for at_s, trouble in plan(self):
             self.later(at_s, trouble)
         await self._until_settled()
         if not self.truth.wrong:

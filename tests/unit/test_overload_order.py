@@ -97,7 +97,9 @@ def test_signals_are_taken_and_answered_among_heartbeats_that_are_not(crowded):
     assert world.count("shed", "heartbeat_reply") > 0
 
 
-def test_a_signals_reply_that_the_socket_does_not_take_waits_for_it():
+@pytest.fixture
+def stuffed():
+    """A world with sixty signals that are durable, and a peer whose queue is full before it has all their replies."""
     world = World()
     world.enrol(*ACCOUNTS)
     ours, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_DGRAM)
@@ -110,42 +112,36 @@ def test_a_signals_reply_that_the_socket_does_not_take_waits_for_it():
             panel.send(alarm(ACCOUNTS[number]))
             udp.on_readable()
         world.journal()
-        waiting = udp.held_in
-        assert 0 < waiting < 60          # the peer's queue is full
-        heard = replies(panel)
-        while udp.held_in:
-            udp.on_readable()
-            heard += replies(panel)
-        assert heard == [accepted(alarm(ACCOUNTS[number])) for number in range(60)]
-        assert world.count("shed", "reply") == 0
-        assert world.count("replies", "dc09", "accept") == 60
+        yield world, udp, panel
 
 
-def test_a_reply_that_is_owed_outlives_a_failure_of_the_journal():
-    world = World()
-    world.enrol(*ACCOUNTS)
-    ours, theirs = sockets.socketpair(sockets.AF_UNIX, sockets.SOCK_DGRAM)
-    for end in (ours, theirs):
-        end.setblocking(False)
-    with Pair(fileno=theirs.detach()) as here, ours as panel:
-        here.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
-        udp = world.udp(here)
-        for number in range(60):
-            panel.send(alarm(ACCOUNTS[number]))
-            udp.on_readable()
-        world.journal()
-        owed = udp.held_in
-        assert owed > 0                  # durable, and the peer's queue is full
-        panel.send(alarm(ACCOUNTS[60]))
+def test_a_signals_reply_that_the_socket_does_not_take_waits_for_it(stuffed):
+    world, udp, panel = stuffed
+    waiting = udp.held_in
+    assert 0 < waiting < 60          # the peer's queue is full
+    heard = replies(panel)
+    while udp.held_in:
         udp.on_readable()
-        world.lose()
-        assert udp.held_in == owed
-        assert world.count("replies_withheld") == 1
-        heard = replies(panel)
-        while udp.held_in:               # nobody sends anything any more
-            udp.sweep()
-            heard += replies(panel)
-        assert heard == [accepted(alarm(ACCOUNTS[number])) for number in range(60)]
+        heard += replies(panel)
+    assert heard == [accepted(alarm(ACCOUNTS[number])) for number in range(60)]
+    assert world.count("shed", "reply") == 0
+    assert world.count("replies", "dc09", "accept") == 60
+
+
+def test_a_reply_that_is_owed_outlives_a_failure_of_the_journal(stuffed):
+    world, udp, panel = stuffed
+    owed = udp.held_in
+    assert owed > 0                  # durable, and the peer's queue is full
+    panel.send(alarm(ACCOUNTS[60]))
+    udp.on_readable()
+    world.lose()
+    assert udp.held_in == owed
+    assert world.count("replies_withheld") == 1
+    heard = replies(panel)
+    while udp.held_in:               # nobody sends anything any more
+        udp.sweep()
+        heard += replies(panel)
+    assert heard == [accepted(alarm(ACCOUNTS[number])) for number in range(60)]
 
 
 def test_no_new_connection_while_those_that_are_there_must_wait():
