@@ -6,6 +6,7 @@ import pytest
 
 from codec.batch import Batch
 from codec.words import RowKind
+from engine.arguments import journal_settings
 from engine.clock import Clock, FakeClock
 from engine.configure import load
 from engine.journal.journal import Journal
@@ -57,7 +58,7 @@ async def recovered(config, trial):
         make_stages(pipeline, trial, 1)
         assert len(pipeline.paths) == 1
     pipeline.disk = RealDisk(pipeline.data / "journal")
-    pipeline.journal = await Journal.open(pipeline.disk, pipeline.clock, pipeline.journal_settings())
+    pipeline.journal = await Journal.open(pipeline.disk, pipeline.clock, journal_settings(config))
     await pipeline.recover()
     sections = {name: content if isinstance(content, bytes) else b"".join(content)
                 for name, content in pipeline.house.sections().items()}
