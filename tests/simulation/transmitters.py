@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 REPLY = re.compile(rb'"(ACK|NAK|DUH|RSP)"(\d{4})[RL0-9A-Fa-f]*#([0-9A-F]+)\[')
 CODES = ("FA", "FH", "FT", "FJ", "GA", "GH", "RX", "BA")
 SECOND_NS = 1_000_000_000
+HEARD_MAX = 200
+APPEND_S_MAX = 15
+SLACK_S = 1.5                    # a tick, an append, and what a frame takes from the door to the table
 MARKER = 1000                    # a signal's own number stands in its point, so that a row is known again
 
 
@@ -34,6 +37,8 @@ class Signal:
 class Transmitter:
     """interval_s     between two heartbeats;  supervision_s  its time
     heard_door_ns  monotonic: when a frame of it last came to the engine's door, whether anybody was in or not
+    heard_ns       monotonic: when an engine heard it
+    overdue_ns     monotonic: when a silence past its time ended of which no fault had been raised; 0: none
     """
 
     world: World
@@ -45,6 +50,9 @@ class Transmitter:
     mute: bool = False               # it never speaks
     sequence: int = 0
     heard_door_ns: int = 0
+    heard_ns: deque[int] = field(default_factory=lambda: deque(maxlen=HEARD_MAX))
+    overdue_ns: int = 0
+    told: bool = False               # a fault was raised in this silence
     died_ns: int = 0
     waiting: deque[Signal] = field(default_factory=deque)
     signals: list[Signal] = field(default_factory=list)
@@ -116,11 +124,30 @@ class Transmitter:
                     self.tell()
 
     def come_to_the_door(self) -> None:
-        """A frame has come, whether anybody is in or not. A fault that was due while nobody was in, stays due."""
+        """A frame has come, whether anybody is in or not.
+
+        A fault that was due while nobody was in stays due, and nobody is excused twice in one silence.
+        """
         now_ns = self.world.clock.monotonic_ns()
-        life = self.world.life
-        if (life is not None and life.listens) or now_ns - self.heard_door_ns < self.supervision_s * SECOND_NS:
+        listening = self.world.life is not None and self.world.life.listens
+        silent = self.silent_s() >= self.supervision_s - SLACK_S
+        if listening or not silent and self.world.gives_time(self):
+            self.overdue_ns = now_ns if silent and not self.told else self.overdue_ns
+            self.told = False
             self.heard_door_ns = now_ns
+        if listening:
+            self.heard_ns.append(now_ns)
+
+    def silent_s(self) -> float:
+        return (self.world.clock.monotonic_ns() - self.heard_door_ns) / SECOND_NS
+
+    def may_be_reported(self) -> bool:
+        """Whether a line fault that reaches the journal now is a true one: it may have waited for a slow disk."""
+        waited_s = (self.world.clock.monotonic_ns() - self.overdue_ns) / SECOND_NS
+        late = self.overdue_ns > 0 and waited_s < APPEND_S_MAX
+        self.overdue_ns = 0
+        self.told = self.silent_s() >= self.supervision_s - SLACK_S
+        return self.told or late
 
     def die(self) -> None:
         if self.alive:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SECOND_NS = 1_000_000_000
 RAISED, CLEARED = 1, 2
-SLACK_S = 1.5                    # a tick, an append, and what a transmitter's frame takes from the door to the table
 TAIL_BYTES_MAX = 16 << 20
 HELD_MAX, ROWS_MAX = 64, 1024    # held replies of a listener, rows of the intake
 ALARM_CLASSES = ("fire", "gas", "prealarm")
@@ -76,9 +75,9 @@ class Truth:
         """A line fault is raised: its transmitter must have been silent for its whole time, as anybody could see."""
         one = self.of(account)
         self.raised[account] += 1
-        silent_s = (self.world.clock.monotonic_ns() - one.heard_door_ns) / SECOND_NS
+        silent_s = one.silent_s()
         self.world.note(f"line fault: {account} after {silent_s:.1f} s")
-        if silent_s < one.supervision_s - SLACK_S:
+        if not one.may_be_reported():
             self.found(f"false line fault of {account}: heard {silent_s:.1f} s ago, its time is {one.supervision_s} s")
 
     def note_refused(self, rows: list[dict[str, Any]]) -> None:

@@ -33,6 +33,7 @@ from tests.simulation.truth import HELD_MAX, ROWS_MAX, Truth
 
 SECOND_NS = 1_000_000_000
 GRACE_S = 20
+FORGOTTEN_S = 6                  # who was heard so shortly before a power cut may be unknown at the next start
 SETTLE_S = 120                   # after the last fault everything must be well within this
 END_S = 60                       # for an end in order, or of a task that is cancelled; slow disks included
 MIB = 1 << 20
@@ -90,6 +91,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.trace: list[str] = []
         self._kill_in_steps = 0
+        self._last_life_ns = (0, 0)      # listening began and ended, monotonic
         self._disk_fails: tuple[str, Exception] | None = None
         self._database_fails = ""
         self._slow_disk = False
@@ -250,6 +252,8 @@ class World:
     def _gone(self, life: Life) -> None:
         """The process is no more; what it kept on the disk stays. It is started again after a while."""
         self.truth.heard_until_now(life)
+        if life.listens_since_ns:
+            self._last_life_ns = (life.listens_since_ns, self.clock.monotonic_ns())
         self.network.engine_died(life)
         self.database.cut()
         for serving in list(life.serving):
@@ -257,6 +261,17 @@ class World:
         self.life = None
         life.listens = False
         self.later(self.random.choice((0.1, 1.0, 5.0, 40.0)) if not self._healed else 0.1, self.start_engine)
+
+    def gives_time(self, one: Transmitter) -> bool:
+        """Whether the next start gives a transmitter time: once in a silence, and again after a short life.
+
+        A life that ends by force takes with it who was heard in its last seconds.
+        """
+        began_ns, ended_ns = self._last_life_ns
+        if ended_ns - began_ns < min(GRACE_S, one.supervision_s) * SECOND_NS / 2:
+            return True
+        known_ns = max((at for at in one.heard_ns if at < ended_ns - FORGOTTEN_S * SECOND_NS), default=0)
+        return known_ns >= began_ns
 
     def kill(self, *, power: bool = False) -> None:
         """End the engine at this very step."""
