@@ -23,10 +23,11 @@ class Wire:
         self._waiting = bytearray()
         self._empty = asyncio.Event()
         self._empty.set()
-        self.closed = False
+        self.open = self.closed = False
 
     def set_write_buffer_limits(self, high: int) -> None:
-        """It is always zero."""
+        """It is always zero; from here on the stream is written to."""
+        self.open = True
 
     def is_closing(self) -> bool:
         return self.closed
@@ -124,6 +125,10 @@ class Subscriber:
             if error is not None and not isinstance(error, TooManySubscribers):   # as while it stops
                 raise error
             await asyncio.sleep(self.world.random.uniform(0.05, 1.0))
+
+    def listens(self) -> bool:
+        """Whether what the engine shows now comes here."""
+        return self.wire is not None and self.wire.open and not self.wire.closed
 
     def drip(self) -> None:
         """Take what a slow line takes in a quarter of a second."""

@@ -138,6 +138,15 @@ class Transmitter:
         if listening:
             self.heard_ns.append(now_ns)
 
+    def known_ns(self, until_ns: int) -> int:
+        """Return when an engine heard it last, up to a time; 0: never."""
+        return max((at for at in self.heard_ns if at < until_ns), default=0)
+
+    def forget(self, since_ns: int) -> None:
+        """An engine died before it wrote down whom it heard since then."""
+        if self.heard_door_ns >= since_ns:
+            self.heard_door_ns = self.known_ns(since_ns)
+
     def silent_s(self) -> float:
         return (self.world.clock.monotonic_ns() - self.heard_door_ns) / SECOND_NS
 

@@ -81,6 +81,8 @@ class Truth:
             self.found(f"false line fault of {account}: heard {silent_s:.1f} s ago, its time is {one.supervision_s} s")
 
     def note_refused(self, rows: list[dict[str, Any]]) -> None:
+        if not self.world.subscribers[0].listens():
+            return                       # it will come when it is kept: its transmitter sends it again
         for row in rows:
             if row["kind"] == 1 and row["state"] == RAISED and row["class"] in (1, 2, 3):
                 self.lost_fires.append((str(row["account"]), str(row["point"])))

@@ -254,6 +254,9 @@ class World:
         self.truth.heard_until_now(life)
         if life.listens_since_ns:
             self._last_life_ns = (life.listens_since_ns, self.clock.monotonic_ns())
+            for one in self.transmitters if life.killed else ():
+                if not self.gives_time(one):
+                    one.forget(self._last_life_ns[1] - FORGOTTEN_S * SECOND_NS)
         self.network.engine_died(life)
         self.database.cut()
         for serving in list(life.serving):
@@ -270,8 +273,7 @@ class World:
         began_ns, ended_ns = self._last_life_ns
         if ended_ns - began_ns < min(GRACE_S, one.supervision_s) * SECOND_NS / 2:
             return True
-        known_ns = max((at for at in one.heard_ns if at < ended_ns - FORGOTTEN_S * SECOND_NS), default=0)
-        return known_ns >= began_ns
+        return one.known_ns(ended_ns - FORGOTTEN_S * SECOND_NS) >= began_ns
 
     def kill(self, *, power: bool = False) -> None:
         """End the engine at this very step."""
