@@ -10,7 +10,7 @@
 # owner may ever hold and does not grow.
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 
 cdef enum:
     INDEX_NONE = 0xFFFFFFFF
@@ -28,20 +28,24 @@ cdef struct Probe:
     uint64_t at
     uint32_t tag
 
-cdef inline int index_create(Index* index, uint64_t records) except -1:
-    """Allocate room for `records` numbers; raises MemoryError. Untouched pages cost nothing."""
-    cdef uint64_t slots = 16
+cdef extern from *:
+    void __builtin_prefetch(const void* at) nogil
+
+cdef inline int index_create(Index* index, uint64_t records, bint wide=False) except -1:
+    """Allocate room for `records` numbers; raises MemoryError. Untouched pages cost nothing.
+
+    wide  for the index that each frame looks into: see memory_reserve_wide
+    """
+    cdef size_t slots = 16
     while slots * 5 < records * 8:
         slots *= 2
-    index.slots = <Slot*>calloc(slots, sizeof(Slot))
-    if index.slots == NULL:
-        raise MemoryError()
+    index.slots = <Slot*>(memory_reserve_wide(slots * sizeof(Slot)) if wide else memory_reserve(slots * sizeof(Slot)))
     index.mask = slots - 1
     index.count = 0
     return 0
 
 cdef inline void index_destroy(Index* index) noexcept:
-    free(index.slots)
+    memory_release(index.slots, (index.mask + 1) * sizeof(Slot))
     index.slots = NULL
 
 cdef inline uint64_t index_home(const Index* index, uint32_t tag) noexcept nogil:
@@ -53,6 +57,10 @@ cdef inline Probe index_first(const Index* index, uint64_t hash) noexcept nogil:
     probe.tag = <uint32_t>(hash >> 32)
     probe.at = index_home(index, probe.tag)
     return probe
+
+cdef inline void index_fetch(const Index* index, uint64_t hash) noexcept nogil:
+    """Have the slot of a hash brought into the cache, without waiting for it."""
+    __builtin_prefetch(&index.slots[index_first(index, hash).at])
 
 cdef inline uint32_t index_next(const Index* index, Probe* probe) noexcept nogil:
     """Return the next number whose tag fits, or INDEX_NONE."""

@@ -7,7 +7,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 from codec.batch cimport NO_PATH, Columns
-from engine.index cimport INDEX_NONE, Index, Probe, index_first, index_next
+from engine.index cimport INDEX_NONE, Index, Probe, __builtin_prefetch, index_first, index_next
 from engine.learned cimport Learned
 from engine.path_key cimport PathKey
 from engine.siphash cimport HashKey, siphash
@@ -95,10 +95,24 @@ cdef class PathTable:
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
 
 
+cdef inline uint64_t path_hash(const HashKey* hash_key, const PathKey* key) noexcept nogil:
+    return siphash(hash_key, <const uint8_t*>key, sizeof(PathKey))
+
+cdef inline void path_fetch(const Path* path, const Index* by_key, uint64_t hash) noexcept nogil:
+    """Have the record that a hash leads to brought into the cache, without waiting for it; the slot should be there."""
+    cdef Probe probe = index_first(by_key, hash)
+    cdef uint32_t number = index_next(by_key, &probe)
+    if number != INDEX_NONE:
+        __builtin_prefetch(&path[number])
+
 cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,
                                const PathKey* key) noexcept nogil:
     """Return the number of the path with this key, or NO_PATH."""
-    cdef Probe probe = index_first(by_key, siphash(hash_key, <const uint8_t*>key, sizeof(PathKey)))
+    return path_find_hashed(path, by_key, path_hash(hash_key, key), key)
+
+cdef inline uint32_t path_find_hashed(const Path* path, const Index* by_key, uint64_t hash,
+                                      const PathKey* key) noexcept nogil:
+    cdef Probe probe = index_first(by_key, hash)
     cdef uint32_t number
     while True:
         number = index_next(by_key, &probe)

@@ -20,7 +20,7 @@ from engine.index cimport index_create, index_destroy, index_put
 from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
                              SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
                              SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
-from engine.memory cimport memory_release, memory_reserve
+from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 from engine.own_rows cimport is_own_line_fault, tells_unreadable_token
 from engine.path_key cimport number_of, number_text, write_number
 
@@ -53,11 +53,11 @@ cdef class PathTable:
     def __cinit__(self, uint32_t paths_max, bytes hash_key not None):
         self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
         self.paths_max = paths_max
-        self.path = <Path*>memory_reserve(<size_t>paths_max * sizeof(Path))
+        self.path = <Path*>memory_reserve_wide(<size_t>paths_max * sizeof(Path))
         self.sibling = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
         self.enrolled_ms = <int64_t*>memory_reserve(<size_t>paths_max * 8)
         self.learned = <Learned*>memory_reserve(<size_t>paths_max * sizeof(Learned))
-        index_create(&self.by_key, paths_max)
+        index_create(&self.by_key, paths_max, True)
         index_create(&self.by_transmitter, paths_max)
         self.listeners = []
         self.listener_numbers = {}

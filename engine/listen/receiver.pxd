@@ -35,6 +35,12 @@ cdef struct Arrival:         # what is the same for all frames of one wake-up or
     uint16_t port
     uint8_t  protocol        # the one that this listener takes, or PROTOCOL_ANY
 
+cdef struct Peeked:          # a frame that was looked at and not taken
+    Status   status          # of its split
+    Frame    frame
+    PathKey  key             # where status is OK
+    uint64_t hash            # of the key
+
 cdef struct Taken:
     uint32_t size            # bytes to move on by
     uint8_t  action          # Action
@@ -58,7 +64,10 @@ cdef class Receiver:
     cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting
     cdef Counters counters
 
+    cdef void peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Peeked* peeked) noexcept nogil
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
+    cdef void take_peeked(self, const uint8_t* data, uint32_t size, Peeked* peeked, const Arrival* arrival,
+                          Taken* taken) noexcept nogil
     cdef void touch(self, const Frame* frame, const PathKey* key, uint32_t number, int shown, const Arrival* arrival,
                     Taken* taken) noexcept nogil
     cdef void refuse(self, const uint8_t* data, uint32_t size, const Frame* frame, const Arrival* arrival, int status,

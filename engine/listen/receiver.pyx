@@ -20,6 +20,7 @@ from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_LATE,
                           PROTOCOL_TOCSIN, STATE_RAISED)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
+from engine.index cimport index_fetch
 from engine.intake cimport OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
                                      SHED_ENROLMENT, SHED_SIGNAL)
@@ -31,7 +32,7 @@ from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
 from engine.path_key cimport path_key_of
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_WATCHED, Path, path_clear_trait,
-                           path_find, path_has_trait, path_set_trait, path_touch)
+                           path_find, path_find_hashed, path_has_trait, path_hash, path_set_trait, path_touch)
 
 cdef const char* UNREADABLE = b"a token that is not read: "
 cdef enum:
@@ -70,61 +71,74 @@ cdef class Receiver:
         self.entropy = int.from_bytes(os.urandom(8), "little")
         memset(&self.counters, 0, sizeof(Counters))
 
+    cdef void peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Peeked* peeked) noexcept nogil:
+        """Look at the frame, or the garbage, at data[0], and have what leads to its path brought into the cache."""
+        peeked.status = split(data, size, &peeked.frame)
+        if peeked.status == OK:
+            path_key_of(&peeked.frame, arrival.listener, &peeked.key)
+            peeked.hash = path_hash(&self.paths.hash_key, &peeked.key)
+            index_fetch(&self.paths.by_key, peeked.hash)
+
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil:
         """Take the frame, or the garbage, at data[0]. All of `taken` but an unused reply is filled."""
-        cdef Frame frame
-        cdef PathKey key
+        cdef Peeked peeked
+        self.peek(data, size, arrival, &peeked)
+        self.take_peeked(data, size, &peeked, arrival, taken)
+
+    cdef void take_peeked(self, const uint8_t* data, uint32_t size, Peeked* peeked, const Arrival* arrival,
+                          Taken* taken) noexcept nogil:
+        """Take a frame, or garbage, that was looked at. What is in `peeked` has served then."""
+        cdef Frame* frame = &peeked.frame
+        cdef PathKey* key = &peeked.key
         cdef uint32_t number
         cdef Admission admission
         cdef Profile profile
         cdef Profile* known = NULL
         cdef bint watched = False
         cdef int shown
-        cdef Status status = split(data, size, &frame)
         taken.action = ACTION_NONE
-        taken.status = status
+        taken.status = peeked.status
         taken.ticket = TICKET_DURABLE
         taken.reply_size = 0
-        if status == NEED_DATA:
+        if peeked.status == NEED_DATA:
             taken.action = ACTION_WAIT
             taken.size = 0
             return
-        if status != OK:
-            self.refuse(data, size, NULL, arrival, status, taken)
+        if peeked.status != OK:
+            self.refuse(data, size, NULL, arrival, peeked.status, taken)
             return
         admission.policy = POLICY_ENROL
         taken.size = frame.size
         taken.protocol = frame.protocol
-        if not is_served(&frame, arrival):
-            self.refuse(data, frame.size, &frame, arrival, REFUSED_NOT_SERVED, taken)
+        if not is_served(frame, arrival):
+            self.refuse(data, frame.size, frame, arrival, REFUSED_NOT_SERVED, taken)
             return
         if frame.kind == FRAME_REPLY:
             self.counters.frames[frame.protocol][<int>FRAME_REPLY] += 1
             taken.kind = FRAME_REPLY
             return
-        path_key_of(&frame, arrival.listener, &key)
-        number = path_find(self.paths.path, &self.paths.by_key, &self.paths.hash_key, &key)
-        if frame.encrypted or self.is_watched(&key, number):
-            profile = self.profile_of(&key)
+        number = path_find_hashed(self.paths.path, &self.paths.by_key, peeked.hash, key)
+        if frame.encrypted or self.is_watched(key, number):
+            profile = self.profile_of(key)
             known = &profile
             watched = not frame.encrypted
             if frame.encrypted and profile.key == NULL and profile.mac_key == NULL:
-                self.refuse(data, frame.size, &frame, arrival, BAD_CRYPTO, taken)
+                self.refuse(data, frame.size, frame, arrival, BAD_CRYPTO, taken)
                 return
         if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
-            admission = self.meet(&key, arrival)
+            admission = self.meet(key, arrival)
             number = admission.path
             if admission.policy == POLICY_REFUSE:
-                self.refuse(data, frame.size, &frame, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
+                self.refuse(data, frame.size, frame, arrival, REFUSED_UNKNOWN_ACCOUNT, taken)
                 return
         if frame.protocol == PROTOCOL_GBT26875 and number != NO_PATH and (watched or frame.kind != FRAME_HEARTBEAT):
             if known == NULL:
                 profile = default_profile()
                 known = &profile
             profile.clock_form = clock_form(&self.paths.learned[number])
-        shown = clocks_shown(&frame)
+        shown = clocks_shown(frame)
         if frame.kind != FRAME_HEARTBEAT or watched:
-            self.journal(&frame, known, number, admission.policy != POLICY_ENROL, arrival, taken)
+            self.journal(frame, known, number, admission.policy != POLICY_ENROL, arrival, taken)
             if taken.status != OK and taken.status != BATCH_FULL:
                 return
         if admission.policy == POLICY_LATER and frame.kind == FRAME_HEARTBEAT:
@@ -133,11 +147,11 @@ cdef class Receiver:
         taken.kind = frame.kind
         self.counters.frames[frame.protocol][frame.kind] += 1
         if number != NO_PATH:
-            self.touch(&frame, &key, number, shown, arrival, taken)
+            self.touch(frame, key, number, shown, arrival, taken)
         if taken.status == OK and number != NO_PATH and path_has_trait(&self.paths.path[number], TRAIT_COMMAND):
-            self.answer_with_command(&frame, known, number, arrival, taken)
+            self.answer_with_command(frame, known, number, arrival, taken)
         elif taken.status == OK:
-            self.answer(&frame, known, arrival, taken)
+            self.answer(frame, known, arrival, taken)
 
     cdef void answer_with_command(self, Frame* frame, const Profile* known, uint32_t number, const Arrival* arrival,
                                   Taken* taken) noexcept nogil:

@@ -5,7 +5,7 @@ from codec.limits cimport REPLY_BYTES_MAX
 from engine.clock cimport Clock
 from engine.histogram cimport Histogram
 from engine.listen.counters cimport Counters
-from engine.listen.receiver cimport Arrival, Receiver, Taken
+from engine.listen.receiver cimport Arrival, Peeked, Receiver, Taken
 from engine.listen.sockets cimport iovec, mmsghdr, sockaddr_in6
 from engine.supervise.listening cimport ListeningClock
 
@@ -43,6 +43,7 @@ cdef class UdpListener:
     cdef mmsghdr* received
     cdef iovec* received_at
     cdef sockaddr_in6* peers
+    cdef Peeked* peeked              # the first frame of each datagram
     cdef uint8_t* controls
     cdef mmsghdr* replies            # several frames of one datagram give several replies
     cdef iovec* replies_at
@@ -63,7 +64,9 @@ cdef class UdpListener:
     cdef Histogram heartbeat_latency
     cdef Histogram signal_latency
 
+    cdef void prepare(self)
     cdef int receive(self) noexcept nogil
+    cdef void peek(self, uint32_t count, const Arrival* arrival) noexcept nogil
     cdef void take_datagram(self, uint32_t index, Arrival* arrival, Taken* taken) noexcept nogil
     cdef void add_reply(self, uint32_t index, const Taken* taken) noexcept nogil
     cdef void hold(self, uint32_t index, const Arrival* arrival, const Taken* taken) noexcept nogil
