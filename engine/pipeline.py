@@ -44,7 +44,6 @@ from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, Lease, Span
 from engine.journal.segments import LogStart, SegmentLog
 from engine.journal.space import Room, SpaceSettings
-from engine.listen.binding import BACKLOG
 from engine.listen.descriptors import connections_each
 from engine.listen.doors import Doors
 from engine.listen.enrolment import Enrolment
@@ -52,6 +51,7 @@ from engine.listen.inherited import Inherited
 from engine.listen.receiver import Receiver
 from engine.listen.refused import RefusedFrames
 from engine.listen.tcp import TcpListener
+from engine.listen.tcp_server import TcpServer
 from engine.listen.tls import Tls
 from engine.listen.udp import UdpListener
 from engine.listen.windows import Windows
@@ -118,7 +118,7 @@ class Pipeline:
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
         self.udp: list[UdpListener] = []
         self.tcp: list[TcpListener] = []
-        self.servers: list[asyncio.Server] = []
+        self.servers: list[asyncio.Server | TcpServer] = []
         self.to_reply = {kind: Histogram() for kind in ("heartbeat", "signal")}
         self.to_durable = Histogram()
         self.flushes = Histogram()
@@ -245,8 +245,8 @@ class Pipeline:
                 held_max=limits.held_max, garbage_bytes_max=limits.garbage_bytes_max, idle_ns=limits.idle_timeout_ns,
                 frame_ns=limits.frame_timeout_ns, on_rows=self.on_rows, protocol=protocol)
             self.tcp.append(tcp)
-            self.servers.append(await loop.create_server(self.tls.factory(listener, tcp), sock=tcp_socket,
-                                                         backlog=BACKLOG))
+            self.servers.append(await self.tls.serve(listener, tcp, tcp_socket) if listener.certificate
+                                else TcpServer(tcp, tcp_socket, loop))
             self.bound.append((listener, tcp_socket.getsockname()[:2]))
         self.http = await self.operate.start(config.http.host, config.http.port, self.doors.http)
 

@@ -4,12 +4,14 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from engine.clock cimport Clock
 from engine.histogram cimport Histogram
 from engine.listen.counters cimport Counters, Refusal
-from engine.listen.receiver cimport Arrival, Receiver, Taken
+from engine.listen.receiver cimport Arrival, Peeked, Receiver, Taken
+from engine.listen.tcp_transport cimport TcpTransport
 from engine.supervise.listening cimport ListeningClock
 
 cdef enum:
     READ_BYTES_MAX = 65536       # of one read, carried bytes included
     OUT_BYTES_MAX = 65536        # replies gathered before they are written
+    PEEKED_MAX = 16              # frames looked at before the first of them is taken
 
 cdef enum Pass:                  # how far one pass over the received bytes came
     PASS_DONE = 0                # what is left is the beginning of a frame
@@ -48,6 +50,7 @@ cdef class TcpListener:
     cdef object buffer_view
     cdef uint8_t* out                # owned
     cdef uint32_t out_size
+    cdef Peeked peeked[PEEKED_MAX]
     cdef readonly set connections
     cdef readonly dict closing       # closed by us, still with bytes that the peer has not taken: since when
     cdef readonly object shares      # who holds how many places
@@ -56,12 +59,14 @@ cdef class TcpListener:
     cdef uint32_t held
     cdef readonly bint draining
 
+    cdef uint32_t peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival) noexcept nogil
     cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil
     cdef int remember_reply(self, TcpConnection connection, const Taken* taken, int64_t received_ns) except -1
 
 cdef class TcpConnection:
     cdef TcpListener owner
     cdef object transport            # None as soon as we have closed it
+    cdef TcpTransport direct         # the transport where it is one of ours, None = another kind
     cdef object ending               # the transport after that
     cdef bytes source                # whose place it holds, None = none
     cdef Arrival arrival

@@ -14,13 +14,14 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from codec.limits cimport REPLY_BYTES_MAX
-from codec.status cimport BAD_FIELD, BAD_START
+from codec.status cimport BAD_FIELD, BAD_START, OK
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
 from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION, Refusal
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 from engine.listen.shares import Shares
+from engine.paths cimport path_fetch
 
 WRITE_BUFFER_BYTES_MAX = 65536   # replies that a peer leaves unread before we stop reading from it
 
@@ -126,9 +127,23 @@ cdef class TcpListener:
         self.held += 1
         return 0
 
+    cdef uint32_t peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival) noexcept nogil:
+        """Look at the frames ahead and return how many; see UdpListener.peek. The last may be garbage, or cut."""
+        cdef uint32_t at = 0, count = 0, i
+        while count < PEEKED_MAX and at < size:
+            self.receiver.peek(data + at, size - at, arrival, &self.peeked[count])
+            count += 1
+            if self.peeked[count - 1].status != OK:
+                break
+            at += self.peeked[count - 1].frame.size
+        for i in range(count):
+            if self.peeked[i].status == OK:
+                path_fetch(self.receiver.paths.path, &self.receiver.paths.by_key, self.peeked[i].hash)
+        return count
+
     cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil:
         """Take frames until the bytes end or a reply must be held; that one is then in `taken`."""
-        cdef uint32_t heartbeats = 0, others = 0
+        cdef uint32_t heartbeats = 0, others = 0, peeked = 0, next = 0
         cdef int64_t passed_ns
         cdef Pass how = PASS_DONE
         taken.action = ACTION_WAIT
@@ -140,7 +155,11 @@ cdef class TcpListener:
                     or self.held >= self.limits.held_max or self.receiver.intake.crowded()):
                 how = PASS_HELD
                 break
-            self.receiver.take(self.buffer + at[0], size - at[0], &connection.arrival, taken)
+            if next == peeked:
+                peeked = self.peek(self.buffer + at[0], size - at[0], &connection.arrival)
+                next = 0
+            self.receiver.take_peeked(self.buffer + at[0], size - at[0], &self.peeked[next], &connection.arrival, taken)
+            next += 1
             if taken.action == ACTION_WAIT:
                 break
             self.counters.bytes += taken.size
@@ -190,6 +209,7 @@ cdef class TcpConnection:
     def connection_made(self, transport):
         cdef bytes source
         self.transport = transport
+        self.direct = transport if isinstance(transport, TcpTransport) else None
         self.read_ns = self.owner.clock.monotonic_now()
         self.note_peer(transport.get_extra_info("peername"))
         source = PyBytes_FromStringAndSize(<char*>self.arrival.address, 16)
@@ -213,6 +233,7 @@ cdef class TcpConnection:
 
     def buffer_updated(self, uint32_t size):
         self.run(self.carry_size + size)
+        self.owner.on_rows()
 
     def eof_received(self):
         # A peer that has said all it will say still waits for what is held; then the connection ends.
@@ -238,7 +259,7 @@ cdef class TcpConnection:
         if self.source is not None:
             self.owner.shares.give_back(self.source)
         self.source = None
-        self.transport = self.ending = None
+        self.transport = self.direct = self.ending = None
 
     # What becomes of the bytes.
 
@@ -269,7 +290,6 @@ cdef class TcpConnection:
             self.paused_for_replies = True
             self.transport.pause_reading()
             self.owner.waiting[self] = None  # also without a reply of its own: it waits for room
-        self.owner.on_rows()
         return 0
 
     cdef Pass advance(self, uint32_t size, uint32_t* at) except *:
@@ -288,9 +308,11 @@ cdef class TcpConnection:
                 break
             self.owner.remember_reply(self, &taken, now_ns)
         if self.owner.out_size:
-            replies = PyBytes_FromStringAndSize(<char*>self.owner.out, self.owner.out_size)
-            self.owner.out_size = 0  # first: `out` is everybody's
-            self.transport.write(replies)
+            size, self.owner.out_size = self.owner.out_size, 0   # first: `out` is everybody's
+            if self.direct is not None:
+                self.direct.send(self.owner.out, size)
+            else:
+                self.transport.write(PyBytes_FromStringAndSize(<char*>self.owner.out, size))
         return how
 
     cdef int keep(self, const uint8_t* data, uint32_t size) except -1:
@@ -365,6 +387,7 @@ cdef class TcpConnection:
         if size:
             memcpy(self.owner.buffer, self.carry, size)
             self.run(size)
+            self.owner.on_rows()
         if not self.paused_for_replies and not self.paused_for_writing and self.transport is not None:
             self.transport.resume_reading()
 

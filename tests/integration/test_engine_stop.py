@@ -79,8 +79,8 @@ def test_not_ready_while_it_ends() -> None:
         transmitter.say(sia("F002", "NFA1", 2))
         engine.process.send_signal(signal.SIGTERM)
         try:
-            status, text = until(lambda: (lambda answer: answer[0] == 503 and answer)(engine.ask("/readyz")), "503")
-            assert status == 503 and text.endswith(b" the engine is stopping\nnot ready\n")
+            until(lambda: engine.ask("/readyz")[1].endswith(b" the engine is stopping\nnot ready\n"), "not ready")
+            assert engine.ask("/readyz")[0] == 503
         finally:
             os.kill(stopped, signal.SIGCONT)
         engine.stop()
