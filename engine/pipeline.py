@@ -458,7 +458,7 @@ class Pipeline:
         """Let FILTER, FORWARD and STORE come to the journal's end."""
         async for _ in self.outcomes.read(self.judged(), self.journal.durable().number):
             pass
-        await self.let_subscribers_go()
+        await self.forward.catch_up()
         if self.store.counters.up and self.filter.position:
             await self.store.wait_stored(self.filter.position)
             await self.keeper.write_changes()
