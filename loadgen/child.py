@@ -11,7 +11,7 @@ from loadgen.plan import Outcomes, Plan
 from loadgen.worker import run_fleet, run_sink
 
 END_TIMEOUT_S = 5.0
-Progress = Callable[[int, int], None]  # frames sent, frames answered
+Progress = Callable[[int, int, int], None]  # frames sent, frames answered, at monotonic ns
 
 
 class FleetError(Exception):
@@ -79,17 +79,21 @@ async def run_plan(plan: Plan, progress: Progress) -> Outcomes:
             if message[0] == "result":
                 outcomes: Outcomes = message[1]
                 return outcomes
-            progress(message[1], message[2])
+            progress(message[1], message[2], message[3])
 
 
-async def with_sink(transport: str, plan_for: Callable[[int], Plan]) -> Outcomes:
-    """Run a plan against a null receiver; `plan_for` makes it from the receiver's port.
+async def with_sink(transport: str, plan_for: Callable[[int], Plan], *, replies: bool = True) -> tuple[Outcomes, int]:
+    """Run a plan against a null receiver; return what the fleet saw, and how many frames the receiver did.
 
-    Raises  FleetError
+    plan_for  makes the plan from the receiver's port
+    replies   False: the receiver counts and is silent
+    Raises    FleetError
     """
-    with Child(run_sink, transport) as sink:
+    with Child(run_sink, transport, replies) as sink:
         port: int = (await sink.message())[1]
         try:
-            return await run_plan(plan_for(port), lambda sent, answered: None)
+            outcomes = await run_plan(plan_for(port), lambda sent, answered, at_ns: None)
         finally:
             sink.send("stop")
+        frames: int = (await sink.message())[1]
+        return outcomes, frames

@@ -17,7 +17,7 @@ from loadgen.clock import wall_ns
 from loadgen.groups import Group, configuration, plans, read_fleet, sized
 from loadgen.mixed import Mixed, add_forbidden, add_groups, forbidden, group_lines, run_mixed, total
 from loadgen.pacing import count_signals
-from loadgen.plan import SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
+from loadgen.plan import FULL_SPEED, SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
 from loadgen.progress import Progress
 from loadgen.report import Report, add_audit, judge, report, table
 
@@ -26,6 +26,8 @@ UDP_SOCKETS = 8
 TCP_CONNECTIONS = 64
 UDP_ERRORS = ("InErrors", "RcvbufErrors", "SndbufErrors")
 SEED_BITS = 32
+RATE_MAX = 10_000_000
+ALARMS = 0.001
 
 Fleet = tuple[tuple[Group, ...], list[Plan]]
 
@@ -37,8 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--http", default="http://127.0.0.1:8914", metavar="URL", help="its HTTP side, for the audit (%(default)s)")
     add("--token-file", type=Path, metavar="FILE", help="bearer token for the HTTP side")
     add("--transmitters", type=int, default=100_000, metavar="N", help="how many transmitters (%(default)s)")
-    add("--rate", type=float, default=100_000.0, metavar="N", help="frames a second, all together (%(default)s)")
-    add("--alarms", type=float, default=0.001, metavar="SHARE", help="fire alarms among the frames, 0..1 (%(default)s)")
+    add("--rate", type=frames_a_second, default=100_000.0, metavar="N",
+        help="frames a second, all together; with --no-replies also max: as many as leave (%(default)s)")
+    add("--alarms", type=float, metavar="SHARE",
+        help=f"fire alarms among the frames, 0..1 ({ALARMS}; none with --no-replies)")
+    add("--no-replies", action="store_true",
+        help="send heartbeats, wait for no reply and read none: by UDP, millions a second from one core; no audit")
     add("--duration", type=float, default=30.0, metavar="SECONDS", help="how long to send (%(default)s)")
     add("--transport", choices=("udp", "tcp"), default="udp", help="(%(default)s)")
     add("--connections", type=int, default=TCP_CONNECTIONS, metavar="N", help="TCP connections (%(default)s)")
@@ -60,22 +66,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-ceiling", action="store_true", help="do not measure the generator itself first")
 
 
+def frames_a_second(said: str) -> float:
+    """Return a rate; "max" is FULL_SPEED.
+
+    Raises  ValueError
+    """
+    return FULL_SPEED if said == "max" else float(said)
+
+
 def complaint(args: argparse.Namespace) -> str | None:
     """Return what is wrong with the arguments, None when nothing is."""
     bounds = (
         ("--transmitters", args.transmitters, 1, 10_000_000),
-        ("--rate", args.rate, 0.001, 10_000_000),
-        ("--alarms", args.alarms, 0, 1),
+        ("--rate", args.rate, 0.001, FULL_SPEED if args.no_replies else RATE_MAX),
+        ("--alarms", alarms_of(args), 0, 1),
         ("--duration", args.duration, 0.001, 1_000_000),
         ("--connections", args.connections, 1, SOCKETS_MAX),
         ("--sockets", args.sockets, 1, SOCKETS_MAX),
         ("--settle", args.settle, 0, 86_400),
         ("--heartbeat-loss", args.heartbeat_loss, 0, 1),
     )
+    if args.rate == FULL_SPEED and not args.no_replies:
+        return "--rate max: only with --no-replies"
     for name, value, low, high in bounds:
         if not math.isfinite(value) or not low <= value <= high:
             return f"{name} {value}: {low} to {high} is allowed"
+    return misplaced(args) if args.no_replies else None
+
+
+def misplaced(args: argparse.Namespace) -> str | None:
+    """Return what cannot go with --no-replies, None when nothing is there."""
+    if args.fleet:
+        return "--fleet: not with --no-replies, which sends heartbeats in plain DC-09 alone"
+    if args.transport != "udp":
+        return f"--transport {args.transport}: udp is allowed with --no-replies"
+    if args.alarms:
+        return f"--alarms {args.alarms}: 0 is allowed with --no-replies, since nobody hears an acknowledgement"
     return None
+
+
+def alarms_of(args: argparse.Namespace) -> float:
+    """Return the share of alarms that the arguments ask for."""
+    if args.alarms is None:
+        return 0.0 if args.no_replies else ALARMS
+    share: float = args.alarms
+    return share
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
@@ -91,7 +126,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     return Plan(
         host=host, port=port, transport=args.transport,
         links=args.connections if args.transport == "tcp" else args.sockets,
-        transmitters=args.transmitters, rate=args.rate, alarms=args.alarms, duration_s=args.duration,
+        transmitters=args.transmitters, rate=args.rate, alarms=alarms_of(args), duration_s=args.duration,
+        replies=not args.no_replies,
         account_first=first, digits=digits,
         seed=SystemRandom().getrandbits(SEED_BITS) if args.seed is None else args.seed & ((1 << 64) - 1), run=new_run(),
     )
@@ -152,6 +188,14 @@ def run(args: argparse.Namespace) -> int:
     return FAILED if result["failures"] else CLEAN
 
 
+def tell_ceiling(plan: Plan, transport: str, ceiling: float) -> None:
+    """Say what the generator can do at most, before it does anything else."""
+    how = transport if plan.replies else f"{transport} without replies"
+    sys.stderr.write(f"the generator's own ceiling by {how}: {ceiling:,.0f} frames/s\n")
+    if not plan.full_speed and plan.rate > CEILING_SHARE_MAX * ceiling:
+        sys.stderr.write(f"warning: {plan.rate:,.0f}/s is above {CEILING_SHARE_MAX} of it: it will be the limit\n")
+
+
 async def attack(args: argparse.Namespace, plan: Plan, token: str | None, fleet: Fleet | None) -> Report:
     """Measure the ceiling, run the fleet, audit; return the report.
 
@@ -160,12 +204,10 @@ async def attack(args: argparse.Namespace, plan: Plan, token: str | None, fleet:
     first = fleet[1][0] if fleet else plan  # the ceiling is of plain frames by the first group's transport
     ceiling = None if args.no_ceiling else await measure(first)
     if ceiling is not None:
-        sys.stderr.write(f"the generator's own ceiling by {first.transport}: {ceiling:,.0f} frames/s\n")
-        if plan.rate > CEILING_SHARE_MAX * ceiling:
-            sys.stderr.write(f"warning: {plan.rate:,.0f}/s is above {CEILING_SHARE_MAX} of it\n")
+        tell_ceiling(plan, first.transport, ceiling)
     before = kernel_errors(Path("/proc/net/snmp"))
     mixed: Mixed | None = None
-    if args.no_audit:
+    if args.no_audit or not plan.replies:
         outcomes, mixed = await send(plan, fleet)
         result = report(plan, outcomes, ceiling, machine())
     else:
@@ -187,14 +229,19 @@ async def attack(args: argparse.Namespace, plan: Plan, token: str | None, fleet:
 
 async def send(plan: Plan, fleet: Fleet | None) -> tuple[Outcomes, Mixed | None]:
     """Run the fleet with a progress display."""
-    if fleet:
+    progress = Progress(0 if plan.full_speed else sum(one.frames for one in fleet[1]) if fleet else plan.frames,
+                        replies=plan.replies)
+
+    def watch(sent: int, answered: int, at_ns: int) -> None:
+        progress(sent, answered)
+
+    try:
+        if fleet is None:
+            return await run_plan(plan, watch), None
         groups, plans = fleet
         signals = sum(count_signals(one.seed, one.alarms, one.frames) for one in plans)
-        mixed = await run_mixed(plans, groups, signals)
+        mixed = await run_mixed(plans, groups, signals, watch)
         return mixed.whole, mixed
-    progress = Progress(plan.frames)
-    try:
-        return await run_plan(plan, progress), None
     finally:
         progress.end()
 

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint32_t
 from loadgen.dc09_client cimport Stamp
 from loadgen.pacing cimport Pace
+from loadgen.patches cimport Patches
 from loadgen.tcp cimport Tcp, TcpConnections
 from loadgen.transmitters cimport Book, Transmitters
 from loadgen.udp cimport Udp, UdpSockets
@@ -25,6 +26,7 @@ cdef struct Loop:
     uint32_t links               # sockets or connections
     uint32_t block               # transmitter i speaks by link i / block % links
     int64_t  next                # frame
+    Patches* patches             # heartbeats that nobody answers, nothing else is sent; NULL: replies are waited for
     int64_t  window              # most frames outstanding; 0: an open loop
     int64_t  stop_ns             # no frame is sent from here on
     int64_t  sent_ns             # when the last frame left, 0 while sending
@@ -34,6 +36,7 @@ cdef struct Loop:
 
 cdef class Fleet:
     cdef Loop loop
+    cdef Patches patches
     cdef Transmitters transmitters
     cdef UdpSockets udp
     cdef TcpConnections tcp

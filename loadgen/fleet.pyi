@@ -10,6 +10,7 @@ class Fleet:
     frames    how many in all
     share     of signals among them, 0..1, drawn from `seed`
     window    most frames outstanding at a time; 0 is the open loop, others are for measuring the ceiling
+    replies   False: plain DC-09 heartbeats by UDP alone, whatever `share`, and no reply is read or waited for
     grace_ns  how long heartbeats' replies are waited for after the last frame
     Raises    OSError
     """
@@ -25,6 +26,7 @@ class Fleet:
         seed: int,
         share: float,
         window: int = 0,
+        replies: bool = True,
         grace_ns: int = 2_000_000_000,
     ) -> None: ...
     def watch(self, link: int, fd: int) -> None:

@@ -3,13 +3,16 @@
 Frame k is due at start + k / rate whatever the receiver does, and its latency counts from there. The loop sleeps
 between turns instead of waking for each reply: a wake-up costs as much as sending a frame, and the receiver under test
 shares the machine. Cutting messages up in the kernel (udp.pxd) saves a quarter of the loop's processor time.
+
+Without replies there is nothing to book: a frame's transmitter and sequence follow from its number alone.
 """
 from libc.stdint cimport uint8_t, uint64_t
 from loadgen.clock cimport monotonic_now, wall_now
-from loadgen.dc09_client cimport stamp_set
+from loadgen.dc09_client cimport SEQUENCE_MAX, stamp_set
 from loadgen.kernel cimport (EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, PR_SET_TIMERSLACK, epoll_create1, epoll_ctl,
                              epoll_event, epoll_wait, prctl)
 from loadgen.pacing cimport pace_due, pace_is_signal, pace_set
+from loadgen.patches cimport patches_set, patches_stamp, patches_write
 from loadgen.tcp cimport tcp_add, tcp_flush, tcp_receive, tcp_space
 from loadgen.transmitters cimport (NO_SIGNAL, book_heartbeat, book_heartbeats_waiting, book_retry, book_retry_due,
                                    book_signal, book_signals_waiting)
@@ -44,13 +47,22 @@ cdef inline void flush(Loop* loop) noexcept nogil:
         udp_flush(loop.udp)
 
 
+cdef uint32_t write_unheard(Loop* loop, uint32_t transmitter, uint8_t* out) noexcept nogil:
+    """Write a heartbeat whose reply nobody waits for."""
+    cdef uint32_t sequence = <uint32_t>(loop.next // loop.book.count % SEQUENCE_MAX) + 1
+    loop.book.counts.heartbeats += 1
+    return patches_write(loop.patches, loop.book.account_first + transmitter, sequence, out)
+
+
 cdef void send_next(Loop* loop, int64_t now) noexcept nogil:
     """Write the frame that is next."""
     cdef uint32_t transmitter = loop.next % loop.book.count
     cdef uint32_t link = link_of(loop, transmitter), size
     cdef int64_t due = pace_due(&loop.pace, loop.next)
     cdef uint8_t* out = space(loop, link)
-    if pace_is_signal(&loop.pace, loop.next):
+    if loop.patches != NULL:
+        size = write_unheard(loop, transmitter, out)
+    elif pace_is_signal(&loop.pace, loop.next):
         size = book_signal(loop.book, transmitter, due, now, &loop.stamp, out)
     else:
         size = book_heartbeat(loop.book, transmitter, due, &loop.stamp, out)
@@ -113,7 +125,9 @@ cdef void rest(const Loop* loop, int64_t now) noexcept nogil:
 
 
 cdef bint finished(const Loop* loop, int64_t now) noexcept nogil:
-    if not loop.sent_ns or book_signals_waiting(loop.book):
+    if loop.patches != NULL or not loop.sent_ns:
+        return loop.sent_ns != 0
+    if book_signals_waiting(loop.book):
         return False
     return not book_heartbeats_waiting(loop.book) or now - loop.sent_ns > loop.grace_ns
 
@@ -126,6 +140,8 @@ cdef bint run_slice(Loop* loop, int64_t until_ns) noexcept nogil:
         loop.turns += 1
         loop.book.second = wall_now() // 1000000000
         stamp_set(&loop.stamp, loop.book.second)
+        if loop.patches != NULL:
+            patches_stamp(loop.patches, &loop.stamp)
         sent = send_due(loop, now)
         send_again(loop, now)
         flush(loop)
@@ -134,7 +150,8 @@ cdef bint run_slice(Loop* loop, int64_t until_ns) noexcept nogil:
         else:
             if sent < TURN_FRAMES_MAX:
                 rest(loop, monotonic_now())
-            receive(loop, 0)
+            if loop.patches == NULL:
+                receive(loop, 0)
         now = monotonic_now()
         if finished(loop, now):
             return True
@@ -143,7 +160,8 @@ cdef bint run_slice(Loop* loop, int64_t until_ns) noexcept nogil:
 
 cdef class Fleet:
     def __cinit__(self, Transmitters transmitters not None, links not None, list fds not None, *, double rate,
-                  int64_t frames, uint64_t seed, double share, int64_t window=0, int64_t grace_ns=2_000_000_000):
+                  int64_t frames, uint64_t seed, double share, int64_t window=0, bint replies=True,
+                  int64_t grace_ns=2_000_000_000):
         cdef Loop* loop = &self.loop
         loop.epoll = epoll_create1(EPOLL_CLOEXEC)
         if loop.epoll < 0:
@@ -159,6 +177,9 @@ cdef class Fleet:
         loop.links = len(fds)
         loop.block = max(1, min(BLOCK_TRANSMITTERS_MAX, transmitters.book.count // loop.links))
         loop.window = window
+        if not replies:
+            patches_set(&self.patches, transmitters.book.digits)
+            loop.patches = &self.patches
         loop.grace_ns = grace_ns
         loop.stamp.second = -1
         pace_set(&loop.pace, 0, rate, frames, seed, share)

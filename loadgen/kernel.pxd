@@ -29,6 +29,7 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITFORONE, SOCK_NONBLOCK, SOCK_CLOEXEC
     int sendmmsg(int fd, mmsghdr* messages, unsigned int count, int flags)
     int recvmmsg(int fd, mmsghdr* messages, unsigned int count, int flags, timespec* timeout)
+    int setsockopt(int fd, int level, int option, const void* value, uint32_t size)
     ssize_t send(int fd, const void* data, size_t size, int flags)
     ssize_t recv(int fd, void* data, size_t size, int flags)
     int accept4(int fd, void* address, void* size, int flags)
@@ -61,6 +62,7 @@ cdef extern from "sys/prctl.h" nogil:
     int prctl(int option, unsigned long value)
 
 cdef enum:
-    UDP_SEGMENT = 103            # linux/udp.h; older C libraries lack it
+    UDP_SEGMENT = 103            # linux/udp.h; older C libraries lack it, and the next
+    UDP_GRO = 104
     SEGMENT_CONTROL_BYTES = 24   # CMSG_SPACE of a 16-bit number
     SEGMENT_CONTROL_SIZE = 18    # CMSG_LEN of it

@@ -40,7 +40,8 @@ def open_link(plan: Plan) -> socket.socket:
     else:
         family, kind, _, _, where = socket.getaddrinfo(plan.host, plan.port, type=socket.SOCK_DGRAM)[0]
         link = socket.socket(family, kind)
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
+        room = UDP_BUFFER_BYTES if plan.replies else 0  # 0: the kernel throws replies away, all but the first few
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER_BYTES)
         link.connect(where)
     link.setblocking(False)

@@ -1,17 +1,15 @@
 """`tocsin loadgen --fleet`: the groups of a fleet file side by side, those that misbehave among them, and one audit."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 from loadgen.audit import Audit
-from loadgen.child import run_plan
+from loadgen.child import Progress, run_plan
 from loadgen.groups import Group
 from loadgen.misbehaviour import NEVER_STORED, Answers, Misbehaving, misbehaving
 from loadgen.plan import Outcomes, Plan
-from loadgen.progress import Progress
 from loadgen.report import Report, latencies, listed
 from loadgen.transmitters import Outcome
 
@@ -60,27 +58,26 @@ def total(plans: list[Plan]) -> Plan:
     )
 
 
-async def run_mixed(plans: list[Plan], groups: tuple[Group, ...], signals: int) -> Mixed:
+async def run_mixed(plans: list[Plan], groups: tuple[Group, ...], signals: int, progress: Progress) -> Mixed:
     """Run all groups at once, each in a process of its own, and beside them the frames that misbehave.
 
-    signals  of all groups together
-    Raises   FleetError
+    signals   of all groups together
+    progress  of all groups together
+    Raises    FleetError
     """
-    progress = Progress(sum(plan.frames for plan in plans))
     seen = [(0, 0)] * len(plans)
+    latest_ns = 0
 
-    def shown(index: int) -> Callable[[int, int], None]:
-        def show(sent: int, answered: int) -> None:
-            seen[index] = (sent, answered)
-            progress(sum(sent for sent, _ in seen), sum(answered for _, answered in seen))
+    def shown(index: int) -> Progress:
+        def show(sent: int, answered: int, at_ns: int) -> None:
+            nonlocal latest_ns
+            seen[index], latest_ns = (sent, answered), max(latest_ns, at_ns)
+            progress(sum(sent for sent, _ in seen), sum(answered for _, answered in seen), latest_ns)
         return show
 
     wrong: list[Misbehaving] = misbehaving(plans, groups, signals)
     running = [run_plan(plan, shown(index)) for index, plan in enumerate(plans)]
-    try:
-        found = await asyncio.gather(asyncio.gather(*running), asyncio.gather(*(one.run() for one in wrong)))
-    finally:
-        progress.end()
+    found = await asyncio.gather(asyncio.gather(*running), asyncio.gather(*(one.run() for one in wrong)))
     each, answers = list(found[0]), list(found[1])
     whole = merged(each)
     assert len(whole.outcomes) == signals, "signals were numbered otherwise than planned"

@@ -10,6 +10,7 @@ from loadgen.shapes import Style, speaker
 ACCOUNT_DIGITS_MIN = 4
 ACCOUNT_DIGITS_MAX = 15
 SOCKETS_MAX = 4096
+FULL_SPEED = 1e9  # frames a second: one is always due, so that the generator alone sets the pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Plan:
     transport      "udp" or "tcp"
     links          UDP sockets or TCP connections, 1..4096
     transmitters   1 and up; accounts are account_first, account_first + 1, ... as `digits` hex digits
-    rate           frames a second over all transmitters
+    rate           frames a second over all transmitters; FULL_SPEED: as many as leave within duration_s
     alarms         share of fire alarms among the frames, 0..1
     duration_s     seconds of sending
     seed           decides which frames are signals
@@ -32,6 +33,7 @@ class Plan:
     number_first   number of the first signal
     counter_first  of the Tocsin profile, below every counter of the run
     window         most frames outstanding; 0 is the open loop, others measure the ceiling
+    replies        False: heartbeats in plain DC-09 by UDP alone, and nobody waits for what comes back
     """
 
     host: str
@@ -47,12 +49,18 @@ class Plan:
     seed: int
     run: str
     window: int = 0
+    replies: bool = True
     group: str = ""
     style: Style = field(default=Style())
     secret: bytes = field(default=b"", repr=False)
     clock_spread_s: float = 0.0
     number_first: int = 0
     counter_first: int = 0
+
+    @property
+    def full_speed(self) -> bool:
+        """Whether the time ends the run, and not the number of its frames."""
+        return self.rate >= FULL_SPEED
 
     @property
     def frames(self) -> int:

@@ -11,10 +11,15 @@ BAR_CELLS = 30
 
 
 class Progress:
-    """Call it with (frames sent, frames answered); `frames` is how many there will be."""
+    """Call it with (frames sent, frames answered).
 
-    def __init__(self, frames: int, out: TextIO | None = None) -> None:
+    frames   how many there will be, 0 when nobody knows
+    replies  whether any are waited for
+    """
+
+    def __init__(self, frames: int, out: TextIO | None = None, *, replies: bool = True) -> None:
         self.frames = frames
+        self.replies = replies
         self.out = out or sys.stderr
         self.bar = self.out.isatty()
         self.began_ns = self.shown_ns = monotonic_ns()
@@ -31,9 +36,11 @@ class Progress:
     def text(self, sent: int, answered: int, now_ns: int) -> str:
         """Return one line on where the run stands."""
         seconds = (now_ns - self.began_ns) / 1e9
-        cells = min(BAR_CELLS, BAR_CELLS * sent // self.frames)
-        bar = f"[{'#' * cells}{'.' * (BAR_CELLS - cells)}] " if self.bar else ""
-        return f"{bar}{sent:,} of {self.frames:,} frames sent, {sent - answered:,} without reply, {seconds:.0f} s"
+        cells = min(BAR_CELLS, BAR_CELLS * sent // self.frames) if self.frames else 0
+        bar = f"[{'#' * cells}{'.' * (BAR_CELLS - cells)}] " if self.bar and self.frames else ""
+        of = f" of {self.frames:,}" if self.frames else ""
+        missing = f", {sent - answered:,} without reply" if self.replies else ""
+        return f"{bar}{sent:,}{of} frames sent{missing}, {seconds:.0f} s"
 
     def end(self) -> None:
         """Clear the bar."""

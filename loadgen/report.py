@@ -10,6 +10,7 @@ from loadgen.ceiling import CEILING_SHARE_MAX
 from loadgen.plan import Outcomes, Plan
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
+REACHED_SHARE_MIN = 0.95  # of the asked rate; below it the generator did not keep up
 Report = dict[str, Any]
 
 
@@ -33,9 +34,14 @@ def latencies(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def report(plan: Plan, outcomes: Outcomes, ceiling: float | None, machine: dict[str, str | int]) -> Report:
-    """Return what the fleet saw; what only the audit knows is null until `add_audit`."""
+    """Return what the fleet saw; what only the audit knows is null until `add_audit`.
+
+    Without replies all that follows from them is null, and frames that the kernel did not take count as never sent.
+    """
     counts = outcomes.counts
-    frames = counts["heartbeats"] + counts["signals"]
+    unsent = 0 if plan.replies else outcomes.network["unsendable"]
+    heartbeats, frames = counts["heartbeats"] - unsent, counts["heartbeats"] + counts["signals"] - unsent
+    limit = generator_limit(plan, outcomes, ceiling)
     return {
         "sent": counts["signals"],
         "acknowledged": counts["acknowledged"],
@@ -48,13 +54,14 @@ def report(plan: Plan, outcomes: Outcomes, ceiling: float | None, machine: dict[
         "rate": round(frames / outcomes.sending_s, 1),
         "latency": latencies(outcomes),
         "ceiling": None if ceiling is None else round(ceiling),
+        "generator_limited": bool(limit),
         "machine": machine,
         "heartbeats": {
-            "sent": counts["heartbeats"],
-            "answered": counts["heartbeats_answered"],
-            "unanswered": counts["heartbeats"] - counts["heartbeats_answered"],
+            "sent": heartbeats,
+            "answered": counts["heartbeats_answered"] if plan.replies else None,
+            "unanswered": heartbeats - counts["heartbeats_answered"] if plan.replies else None,
         },
-        "unanswered": frames - counts["heartbeats_answered"] - counts["acknowledged"],
+        "unanswered": frames - counts["heartbeats_answered"] - counts["acknowledged"] if plan.replies else None,
         "retransmissions": counts["retransmissions"],
         "withheld": counts["withheld"],
         "replies": {name: counts[name] for name in ("doubles", "unexpected", "unreadable", "refused", "naks")},
@@ -62,25 +69,37 @@ def report(plan: Plan, outcomes: Outcomes, ceiling: float | None, machine: dict[
         "network": {**outcomes.network, "reopened": outcomes.reopened},
         "generator_cpu_seconds": round(outcomes.cpu_s, 2),
         "asked": {
-            "to": f"{plan.host}:{plan.port}", "transport": plan.transport, "links": plan.links, "rate": plan.rate,
+            "to": f"{plan.host}:{plan.port}", "transport": plan.transport, "links": plan.links,
+            "rate": None if plan.full_speed else plan.rate, "replies": plan.replies,
             "transmitters": plan.transmitters, "alarms": plan.alarms, "duration": plan.duration_s, "seed": plan.seed,
             "run": plan.run,
         },
         "kernel": {},
         "audit": "off",
         "failures": [],
-        "warnings": warnings(plan, outcomes, ceiling),
+        "warnings": warnings(plan, outcomes, limit),
     }
 
 
-def warnings(plan: Plan, outcomes: Outcomes, ceiling: float | None) -> list[str]:
-    """Return what makes the numbers doubtful without making the run fail."""
-    found = []
+def generator_limit(plan: Plan, outcomes: Outcomes, ceiling: float | None) -> str:
+    """Return why the generator, and not the receiver, was the limit of the run; empty when it was not."""
+    counts = outcomes.counts
+    rate = (counts["heartbeats"] + counts["signals"] + counts["withheld"]) / outcomes.sending_s
+    if plan.full_speed:
+        return "it sent as fast as it could"
     if ceiling is not None and plan.rate > CEILING_SHARE_MAX * ceiling:
-        found.append(
-            f"the asked rate of {plan.rate:,.0f} is above {CEILING_SHARE_MAX} of the generator's own ceiling of "
-            f"{ceiling:,.0f} frames/s: latencies include the generator"
-        )
+        return (f"the asked rate of {plan.rate:,.0f} is above {CEILING_SHARE_MAX} of the generator's own ceiling of "
+                f"{ceiling:,.0f} frames/s")
+    if rate < REACHED_SHARE_MIN * plan.rate:
+        return f"of the asked rate of {plan.rate:,.0f} frames/s it reached {rate:,.0f}"
+    return ""
+
+
+def warnings(plan: Plan, outcomes: Outcomes, limit: str) -> list[str]:
+    """Return what makes the numbers doubtful without making the run fail; `limit` is of `generator_limit`."""
+    found = []
+    if limit:
+        found.append(f"the generator was the limit: {limit}" + (", latencies include it" if plan.replies else ""))
     if outcomes.counts["withheld"]:
         found.append(f"{outcomes.counts['withheld']} frames withheld: too many of their transmitter were unanswered")
     if outcomes.network["drops"]:
@@ -115,7 +134,9 @@ def add_audit(into: Report, result: Reconciliation, grown: dict[str, float], gap
 def judge(into: Report, heartbeat_loss: float) -> None:
     """Enter what the fleet itself fails for, and the verdict."""
     failures, heartbeats = into["failures"], into["heartbeats"]
-    if heartbeats["unanswered"] > heartbeat_loss * heartbeats["sent"]:
+    if not into["asked"]["replies"]:
+        judge_unheard(into)
+    elif heartbeats["unanswered"] > heartbeat_loss * heartbeats["sent"]:
         failures.append(
             f"{heartbeats['unanswered']} of {heartbeats['sent']} heartbeats unanswered, more than the share of "
             f"{heartbeat_loss}{drop_hint(into)}"
@@ -124,6 +145,15 @@ def judge(into: Report, heartbeat_loss: float) -> None:
         failures.append(f"{into['unacknowledged']} signals were never acknowledged, after all their tries")
     if into["audit"] != "off":
         into["audit"] = "failed" if failures else "clean"
+
+
+def judge_unheard(into: Report) -> None:
+    """Enter what a run fails for in which no replies are waited for: frames that never left."""
+    if into["network"]["unsendable"]:
+        into["failures"].append(f"{into['network']['unsendable']} frames were not taken by the kernel")
+    if into["network"]["errors"]:
+        into["failures"].append(f"{into['network']['errors']} network errors: does anybody listen on "
+                                f"{into['asked']['to']}?")
 
 
 def drop_hint(into: Report) -> str:
@@ -141,19 +171,31 @@ def listed(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
 
 
-def table(of: Report, groups: Sequence[str] = ()) -> str:
-    """Return the report for people; `groups` are lines on the groups of a fleet."""
+def headline(of: Report) -> str:
+    """Return who sent what, in one line."""
+    asked = of["asked"]
+    wanted = "as fast as it goes" if asked["rate"] is None else f"of {asked['rate']:,.0f}/s asked"
+    return (f"{asked['transmitters']:,} transmitters to {asked['to']} by {asked['transport']}"
+            f"{'' if asked['replies'] else ' without replies'}, {of['frames']:,} frames, {of['rate']:,.0f}/s {wanted}")
+
+
+def machine_line(of: Report) -> str:
+    """Return the generator's ceiling and what it was measured on, in one line."""
+    machine = of["machine"]
+    ceiling = "was not measured" if of["ceiling"] is None else f"{of['ceiling']:,} frames/s"
+    return (f"generator's ceiling {ceiling}, on {machine['cores']} cores of {machine['cpu']}, kernel "
+            f"{machine['kernel']}, Python {machine['python']}")
+
+
+def answer_lines(of: Report) -> list[str]:
+    """Return what came back: signals, heartbeats, frames and latencies."""
     def milliseconds(name: str, values: dict[str, float | None]) -> str:
         cells = (f"{'-' if values[key] is None else format(values[key], ',.2f'):>10}" for key in (*PERCENTILES, "max"))
         return f"  {name:<14}" + "".join(cells)
 
-    asked, machine, heartbeats = of["asked"], of["machine"], of["heartbeats"]
-    shown = {key: "-" if of[key] is None else of[key] for key in ("stored", "forwarded", "lost", "doubled", "ceiling")}
-    lines = [
-        f"{asked['transmitters']:,} transmitters to {asked['to']} by {asked['transport']}, {of['frames']:,} frames, "
-        f"{of['rate']:,.0f}/s of {asked['rate']:,.0f}/s asked",
-        f"  generator's ceiling {shown['ceiling']} frames/s on {machine['cores']} cores of {machine['cpu']}, "
-        f"kernel {machine['kernel']}, Python {machine['python']}",
+    heartbeats = of["heartbeats"]
+    shown = {key: "-" if of[key] is None else of[key] for key in ("stored", "forwarded", "lost", "doubled")}
+    return [
         f"  signals       sent {of['sent']}  acknowledged {of['acknowledged']}  stored {shown['stored']}  "
         f"forwarded {shown['forwarded']}  lost {shown['lost']}  doubled {shown['doubled']}",
         f"  heartbeats    sent {heartbeats['sent']}  answered {heartbeats['answered']}  "
@@ -164,8 +206,17 @@ def table(of: Report, groups: Sequence[str] = ()) -> str:
         milliseconds("all", of["latency"]),
         milliseconds("heartbeats", of["latency"]["heartbeats"]),
         milliseconds("signals", of["latency"]["signals"]),
+    ]
+
+
+def table(of: Report, groups: Sequence[str] = ()) -> str:
+    """Return the report for people; `groups` are lines on the groups of a fleet."""
+    lines = [
+        headline(of),
+        f"  {machine_line(of)}",
+        *(answer_lines(of) if of["asked"]["replies"] else []),
         *groups,
-        f"  the generator itself ran at most {of['behind']} ms late",
+        *([] if of["asked"]["rate"] is None else [f"  the generator itself ran at most {of['behind']} ms late"]),
         *(f"  warning: {text}" for text in of["warnings"]),
         *(f"  FAILED: {text}" for text in of["failures"]),
         f"  audit {of['audit']}",

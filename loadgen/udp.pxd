@@ -13,7 +13,7 @@ from loadgen.transmitters cimport Book
 cdef enum:
     UDP_FRAMES_MAX = 512         # of one batch
     UDP_BUFFER_BYTES = 262144    # UDP_FRAMES_MAX frames of CLIENT_FRAME_BYTES_MAX
-    UDP_SEGMENTS_MAX = 48        # frames of one message; the oldest kernels that know it take 64
+    UDP_SEGMENTS_MAX = 64        # frames of one message, as many as the oldest kernels take that know it
     UDP_REPLIES_MAX = 128        # datagrams of one recvmmsg
     UDP_REPLY_BYTES_MAX = 512
 

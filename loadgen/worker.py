@@ -1,9 +1,10 @@
 """What runs in the generator's own processes: the fleet, and the null receiver.
 
 They speak with the parent over a pipe, in tuples that begin with a word:
-  fleet   out ("ready",) ("progress", sent, answered, monotonic ns) ("result", Outcomes) ("failed", text)
+  fleet   out ("ready",) ("progress", sent, answered, monotonic ns), the first with 0 frames when they begin to be due,
+              ("result", Outcomes) ("failed", text)
           in  ("begin",) ("rest",) ("stop",): begin sending; send nothing new, but wait for replies; end at once
-  sink    out ("ready", port) ("result", answered)   in ("stop",)
+  sink    out ("ready", port) ("result", frames answered, or only counted)   in ("stop",)
 """
 
 import os
@@ -12,6 +13,7 @@ import socket
 from multiprocessing.connection import Connection
 
 from loadgen.clock import monotonic_ns
+from loadgen.counter import Counter
 from loadgen.fleet import Fleet
 from loadgen.links import UDP_BUFFER_BYTES, drops, opened, reopen
 from loadgen.pacing import count_signals
@@ -52,8 +54,8 @@ class Runner:
         self.reopened = 0
         self.reopen_ns = 0
         self.cpu_before_s = 0.0
-        signals = 0 if plan.window else count_signals(plan.seed, plan.alarms, plan.frames)
-        slots = WINDOW_SLOTS if plan.window else slots_each(plan.transmitters, plan.rate)
+        signals = 0 if plan.window or not plan.replies else count_signals(plan.seed, plan.alarms, plan.frames)
+        slots = WINDOW_SLOTS if plan.window else slots_each(plan.transmitters, plan.rate) if plan.replies else 1
         run = plan.run.encode("ascii")
         self.transmitters = Transmitters(
             plan.account_first, plan.digits, plan.transmitters, slots, signals, run, speaker=plan.speaker(),
@@ -63,15 +65,16 @@ class Runner:
         self.network: UdpSockets | TcpConnections = TcpConnections(fds) if plan.transport == "tcp" else UdpSockets(fds)
         self.fleet = Fleet(
             self.transmitters, self.network, fds, rate=plan.rate, frames=plan.frames, seed=plan.seed,
-            share=0.0 if plan.window else plan.alarms, window=plan.window,
+            share=0.0 if plan.window else plan.alarms, window=plan.window, replies=plan.replies,
         )
 
     def run(self, pipe: Connection) -> Outcomes:
         """Send, receive and drain; tell the parent after every slice."""
         start = monotonic_ns() + LEAD_NS
-        stop = start + round(self.plan.duration_s * 1e9) if self.plan.window else (1 << 62)
+        stop = start + round(self.plan.duration_s * 1e9) if self.plan.full_speed else (1 << 62)
         self.fleet.begin(start, stop)
         self.cpu_before_s = cpu_seconds()
+        pipe.send(("progress", 0, 0, start))
         while True:
             if pipe.poll():
                 if pipe.recv()[0] != "rest":
@@ -98,7 +101,7 @@ class Runner:
     def outcomes(self, start_ns: int) -> Outcomes:
         """Return what was seen."""
         network = self.network.counts()
-        network["drops"] = drops(self.links) if self.plan.transport == "udp" else 0
+        network["drops"] = drops(self.links) if self.plan.transport == "udp" and self.plan.replies else 0
         return Outcomes(
             counts=self.transmitters.counts(),
             network=network,
@@ -120,11 +123,14 @@ def cpu_seconds() -> float:
     return times.user + times.system
 
 
-def run_sink(transport: str, pipe: Connection) -> None:
-    """Answer everything on a loopback port of its own until told to stop; the entry of the null receiver's process."""
+def run_sink(transport: str, replies: bool, pipe: Connection) -> None:
+    """Answer, or only count, everything on a loopback port of its own until told to stop.
+
+    The entry of the null receiver's process.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
-    answered = 0
+    frames = 0
     with socket.socket(socket.AF_INET, kind) as receiver:
         receiver.bind(("127.0.0.1", 0))
         if transport == "tcp":
@@ -133,13 +139,15 @@ def run_sink(transport: str, pipe: Connection) -> None:
         else:
             receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
         receiver.setblocking(False)
-        sink = Sink(receiver.fileno(), transport == "tcp")
+        sink = Sink(receiver.fileno(), transport == "tcp") if replies else Counter(receiver.fileno())
         pipe.send(("ready", receiver.getsockname()[1]))
         while not pipe.poll():
-            answered += sink.run(monotonic_ns() + SLICE_NS)
+            frames += sink.run(monotonic_ns() + SLICE_NS)
+        if not replies:
+            frames += sink.run(monotonic_ns() + SLICE_NS)  # what was sent before we were told to stop
         del sink  # closes its connections before the listening socket goes
     try:
         pipe.recv()
-        pipe.send(("result", answered))
+        pipe.send(("result", frames))
     except (EOFError, BrokenPipeError):
         return

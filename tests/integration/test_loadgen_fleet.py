@@ -25,11 +25,12 @@ def plan_for(transport: str, port: int, **changes: object) -> Plan:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_every_frame_is_answered(transport):
-    found = await with_sink(transport, lambda port: plan_for(transport, port))
+    found, answered = await with_sink(transport, lambda port: plan_for(transport, port))
     counts = found.counts
     assert counts["heartbeats"] + counts["signals"] == 1000
     assert counts["heartbeats_answered"] == counts["heartbeats"]
     assert counts["acknowledged"] == counts["signals"] == len(found.outcomes) > 50
+    assert answered == 1000
     assert set(found.outcomes) == {Outcome.OUTCOME_ACKNOWLEDGED}
     assert counts["doubles"] == counts["unexpected"] == counts["unreadable"] == 0
     assert found.sending_s > 0.49
@@ -37,7 +38,7 @@ async def test_every_frame_is_answered(transport):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_window_bounds_what_is_outstanding(transport):
-    found = await with_sink(transport, lambda port: plan_for(transport, port, rate=1e9, duration_s=0.2, window=64))
+    found, _ = await with_sink(transport, lambda port: plan_for(transport, port, rate=1e9, duration_s=0.2, window=64))
     assert found.counts["heartbeats_answered"] == found.counts["heartbeats"] > 1000
 
 
@@ -45,7 +46,7 @@ async def test_no_receiver_over_tcp_is_told():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(FleetError, match="refused"):
-            await run_plan(plan_for("tcp", unused.getsockname()[1]), lambda sent, answered: None)
+            await run_plan(plan_for("tcp", unused.getsockname()[1]), lambda *counts: None)
 
 
 class Datagrams(asyncio.DatagramProtocol):
@@ -164,8 +165,11 @@ def test_the_ceiling_stands_in_the_report(capsys, tmp_path):
             "--to", f"127.0.0.1:{silent.getsockname()[1]}", "--rate", "100", "--duration", "0.1", "--alarms", "0",
             "--transmitters", "10", "--no-audit", "--json", "--report", str(tmp_path / "report.json")])
         assert command.run(args) == command.FAILED
-    shown = json.loads(capsys.readouterr().out)
+    captured = capsys.readouterr()
+    shown = json.loads(captured.out)
+    assert captured.err.startswith(f"the generator's own ceiling by udp: {shown['ceiling']:,} frames/s\n")
     assert shown == json.loads((tmp_path / "report.json").read_text())
     assert shown["ceiling"] > 0
+    assert not shown["generator_limited"]
     assert shown["heartbeats"] == {"sent": 10, "answered": 0, "unanswered": 10}
     assert shown["audit"] == "off"

@@ -13,6 +13,7 @@ from loadgen.progress import Progress
 from loadgen.report import add_audit, judge, report, table
 
 COUNTS = dict.fromkeys(("withheld", "retransmissions", "doubles", "unexpected", "unreadable", "refused", "naks"), 0)
+MACHINE: dict[str, str | int] = {"cpu": "c", "cores": 2, "kernel": "k", "python": "p"}
 NOW_NS = 1_767_225_600_000_000_000
 
 
@@ -58,6 +59,9 @@ def test_runs_differ_and_fit():
     ("--rate", "0"), ("--rate", "nan"), ("--alarms", "1.1"), ("--transmitters", "0"), ("--duration", "-1"),
     ("--sockets", "0"), ("--connections", "5000"), ("--to", "nowhere"), ("--first-account", "XYZ"),
     ("--heartbeat-loss", "2"), ("--token-file", "/no/such/file"), ("--report", "/no/such/folder/file"),
+    ("--rate", "max"),
+    ("--no-replies", "--rate", "inf"), ("--no-replies", "--alarms", "0.1"), ("--no-replies", "--transport", "tcp"),
+    ("--no-replies", "--fleet", "loadgen/fleets/province.toml"),
 ])
 def test_usage_errors_name_the_argument_in_one_line(arguments, capsys):
     assert command.run(parse(command, *arguments)) == command.USAGE
@@ -103,8 +107,8 @@ def outcomes(signals: int, acknowledged: int, answered: int) -> Outcomes:
 
 
 def test_a_clean_report():
-    plan = command.make_plan(parse(command))
-    result = report(plan, outcomes(2, 2, 1000), 1e6, {"cpu": "c", "cores": 2, "kernel": "k", "python": "p"})
+    plan = command.make_plan(parse(command, "--rate", "501"))
+    result = report(plan, outcomes(2, 2, 1000), 1e6, MACHINE)
     add_audit(result, reconcile(bytes([2, 2]), {0: {"a"}, 1: {"b"}}, {0: {"a"}, 1: {"b"}}), {}, 0, 0)
     result["audit"] = "running"
     judge(result, 0.0)
@@ -119,7 +123,7 @@ def test_a_clean_report():
 
 def test_a_failed_report_says_why():
     plan = command.make_plan(parse(command))
-    result = report(plan, outcomes(3, 2, 990), 1e5, {"cpu": "c", "cores": 2, "kernel": "k", "python": "p"})
+    result = report(plan, outcomes(3, 2, 990), 1e5, MACHINE)
     add_audit(result, reconcile(bytes([2, 2, 3]), {0: {"a", "b"}}, {1: {"c"}}), {}, 1, 2)
     result.update(audit="running", kernel={"udp_RcvbufErrors": 9})
     judge(result, 0.001)
@@ -130,9 +134,40 @@ def test_a_failed_report_says_why():
         assert part in text
 
 
+@pytest.mark.parametrize(("arguments", "ceiling", "why"), [
+    (("--rate", "501"), 1e6, None), (("--rate", "501"), None, None),
+    (("--rate", "501"), 600, "above 0.8 of the generator's own ceiling of 600 frames/s, latencies include it"),
+    (("--rate", "600"), 1e6, "of the asked rate of 600 frames/s it reached 501, latencies include it"),
+    (("--rate", "max", "--no-replies"), 1e6, "the generator was the limit: it sent as fast as it could"),
+])
+def test_a_run_says_whether_the_generator_was_the_limit(arguments, ceiling, why):
+    result = report(command.make_plan(parse(command, *arguments)), outcomes(2, 2, 1000), ceiling, MACHINE)
+    assert result["generator_limited"] == (why is not None)
+    assert [one.endswith(why) for one in result["warnings"]] == ([] if why is None else [True])
+
+
+def test_withheld_frames_are_not_the_generators_fault():
+    seen = outcomes(2, 2, 1000)
+    seen.counts["withheld"] = 198
+    result = report(command.make_plan(parse(command, "--rate", "600")), seen, None, MACHINE)
+    assert not result["generator_limited"]
+
+
+def test_without_replies_nothing_is_said_of_them():
+    seen = outcomes(0, 0, 0)
+    seen.network.update(unsendable=3, errors=2)
+    result = report(command.make_plan(parse(command, "--no-replies", "--rate", "500")), seen, 1e6, MACHINE)
+    judge(result, 0.0)
+    assert result["heartbeats"] == {"sent": 997, "answered": None, "unanswered": None}
+    assert (result["unanswered"], result["frames"], result["rate"]) == (None, 997, 498.5)
+    assert len(result["failures"]) == 2
+    said = table(result)
+    assert "without replies" in said
+    assert "latency" not in said
+
+
 def test_heartbeats_lost_within_the_share_are_clean():
-    result = report(command.make_plan(parse(command)), outcomes(0, 0, 999), None, {
-        "cpu": "c", "cores": 2, "kernel": "k", "python": "p"})
+    result = report(command.make_plan(parse(command)), outcomes(0, 0, 999), None, MACHINE)
     judge(result, 0.001)
     assert result["failures"] == []
     assert result["latency"]["signals"]["p50"] is None
@@ -148,3 +183,10 @@ def test_progress_in_a_file_is_a_line_now_and_then():
     progress(50, 40)
     progress.end()
     assert out.getvalue() == "50 of 100 frames sent, 10 without reply, 0 s\n"
+
+
+def test_progress_without_an_end_or_replies_tells_what_it_knows():
+    progress = Progress(0, io.StringIO(), replies=False)
+    assert progress.text(1_000_000, 0, progress.began_ns + 2 * 10**9) == "1,000,000 frames sent, 2 s"
+    progress.bar = True
+    assert progress.text(5, 0, progress.began_ns) == "5 frames sent, 0 s"
