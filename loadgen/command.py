@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from random import SystemRandom
@@ -17,9 +18,11 @@ from loadgen.clock import wall_ns
 from loadgen.groups import Group, configuration, plans, read_fleet, sized
 from loadgen.mixed import Mixed, add_forbidden, add_groups, forbidden, group_lines, run_mixed, total
 from loadgen.pacing import count_signals
+from loadgen.picture import draw
 from loadgen.plan import FULL_SPEED, SOCKETS_MAX, Outcomes, Plan, accounts, address, new_run
 from loadgen.progress import Progress
 from loadgen.report import Report, add_audit, judge, report, table
+from loadgen.throughput import Throughput
 
 CLEAN, FAILED, USAGE = 0, 1, 2
 UDP_SOCKETS = 8
@@ -61,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--write-config", type=Path, metavar="FILE",
         help="with --fleet: write the [[transmitter]] tables of the encrypted groups for the engine, and end")
     add("--report", type=Path, metavar="FILE", help="write the report as JSON")
+    add("--picture", type=Path, metavar="FILE.svg",
+        help="draw the report: latency by percentile, and frames a second over time")
     add("--json", action="store_true", help="print the report as JSON only")
     add("--no-audit", action="store_true", help="do not ask the engine what became of the alarms")
     add("--no-ceiling", action="store_true", help="do not measure the generator itself first")
@@ -91,6 +96,8 @@ def complaint(args: argparse.Namespace) -> str | None:
     for name, value, low, high in bounds:
         if not math.isfinite(value) or not low <= value <= high:
             return f"{name} {value}: {low} to {high} is allowed"
+    if args.picture and args.picture.suffix != ".svg":
+        return f"--picture {args.picture}: a name that ends in .svg is allowed"
     return misplaced(args) if args.no_replies else None
 
 
@@ -165,8 +172,8 @@ def run(args: argparse.Namespace) -> int:
             return write_config(args.write_config, fleet[1] if fleet else [])
         plan = total(fleet[1]) if fleet else make_plan(args)
         token = args.token_file.read_text().strip() if args.token_file else None
-        if args.report:
-            args.report.touch()  # rather now than after the run
+        for file in filter(None, (args.report, args.picture)):
+            file.touch()  # rather now than after the run
     except (ValueError, OSError) as error:
         sys.stderr.write(f"tocsin loadgen: {error}\n")
         return USAGE
@@ -184,8 +191,23 @@ def run(args: argparse.Namespace) -> int:
     encoded = orjson.dumps(result, option=orjson.OPT_INDENT_2).decode() + "\n"
     if args.report:
         args.report.write_text(encoded)
+    if args.picture:
+        args.picture.write_text(draw(result, spoken(args)), encoding="utf-8")
     sys.stdout.write(encoded if args.json else table(result, group_lines(result)))
     return FAILED if result["failures"] else CLEAN
+
+
+def spoken(args: argparse.Namespace) -> str:
+    """Return the command that the arguments came from, without those that are as by default."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["tocsin", "loadgen"]
+    for name in vars(parser.parse_args([])):
+        value = getattr(args, name)
+        if value != parser.get_default(name):
+            words.append("--" + name.replace("_", "-"))
+            words += [] if value is True else ["max" if value == FULL_SPEED else str(value).removesuffix(".0")]
+    return shlex.join(words)
 
 
 def tell_ceiling(plan: Plan, transport: str, ceiling: float) -> None:
@@ -206,13 +228,14 @@ async def attack(args: argparse.Namespace, plan: Plan, token: str | None, fleet:
     if ceiling is not None:
         tell_ceiling(plan, first.transport, ceiling)
     before = kernel_errors(Path("/proc/net/snmp"))
+    throughput = Throughput()
     mixed: Mixed | None = None
     if args.no_audit or not plan.replies:
-        outcomes, mixed = await send(plan, fleet)
+        outcomes, mixed = await send(plan, fleet, throughput)
         result = report(plan, outcomes, ceiling, machine())
     else:
         async with Audit(args.http, plan.run, token) as audit:
-            outcomes, mixed = await send(plan, fleet)
+            outcomes, mixed = await send(plan, fleet, throughput)
             result = report(plan, outcomes, ceiling, machine())
             result["audit"] = "running"
             found = await audit.settle(outcomes.outcomes, args.settle)
@@ -222,17 +245,19 @@ async def attack(args: argparse.Namespace, plan: Plan, token: str | None, fleet:
     if fleet and mixed:
         add_groups(result, fleet[1], mixed)
     after = kernel_errors(Path("/proc/net/snmp"))
+    result["throughput"] = throughput.rates()
     result["kernel"] = {f"udp_{name}": after[name] - before[name] for name in after}
     judge(result, args.heartbeat_loss)
     return result
 
 
-async def send(plan: Plan, fleet: Fleet | None) -> tuple[Outcomes, Mixed | None]:
-    """Run the fleet with a progress display."""
+async def send(plan: Plan, fleet: Fleet | None, throughput: Throughput) -> tuple[Outcomes, Mixed | None]:
+    """Run the fleet with a progress display, and take its throughput."""
     progress = Progress(0 if plan.full_speed else sum(one.frames for one in fleet[1]) if fleet else plan.frames,
                         replies=plan.replies)
 
     def watch(sent: int, answered: int, at_ns: int) -> None:
+        throughput(sent, answered, at_ns)
         progress(sent, answered)
 
     try:

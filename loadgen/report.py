@@ -10,6 +10,7 @@ from loadgen.ceiling import CEILING_SHARE_MAX
 from loadgen.plan import Outcomes, Plan
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
+CURVE_STEPS = 8  # points of a latency curve for each nine: 0, 25.0, 43.8, ... 90, ... 99 percent
 REACHED_SHARE_MIN = 0.95  # of the asked rate; below it the generator did not keep up
 Report = dict[str, Any]
 
@@ -33,6 +34,21 @@ def latencies(outcomes: Outcomes) -> dict[str, Any]:
     return {**latency(heartbeats), **apart}
 
 
+def curve(histogram: HdrHistogram) -> dict[str, Any]:
+    """Return latency by percentile, at even steps of log 1/(1-p) as far as the count bears, and the maximum last."""
+    count = histogram.get_total_count()
+    percents: list[float] = []
+    while count and (rest := 10 ** (-len(percents) / CURVE_STEPS)) * count > 1:
+        percents.append(100 * (1 - rest))
+    values = histogram.get_percentile_to_value_dict(percents) if percents else {}
+    latencies_ms = [round(values[percent] / 1e6, 4) for percent in percents]
+    return {
+        "count": count,
+        "percentile": [round(percent, 9) for percent in percents] + [100.0] * bool(count),
+        "ms": latencies_ms + [round(histogram.get_max_value() / 1e6, 4)] * bool(count),
+    }
+
+
 def report(plan: Plan, outcomes: Outcomes, ceiling: float | None, machine: dict[str, str | int]) -> Report:
     """Return what the fleet saw; what only the audit knows is null until `add_audit`.
 
@@ -53,6 +69,8 @@ def report(plan: Plan, outcomes: Outcomes, ceiling: float | None, machine: dict[
         "frames": frames,
         "rate": round(frames / outcomes.sending_s, 1),
         "latency": latencies(outcomes),
+        "curves": {name: curve(HdrHistogram.decode(outcomes.histograms[name])) for name in ("heartbeats", "signals")},
+        "throughput": {"seconds": [], "sent": [], "acknowledged": []},
         "ceiling": None if ceiling is None else round(ceiling),
         "generator_limited": bool(limit),
         "machine": machine,

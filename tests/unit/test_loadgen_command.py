@@ -59,7 +59,7 @@ def test_runs_differ_and_fit():
     ("--rate", "0"), ("--rate", "nan"), ("--alarms", "1.1"), ("--transmitters", "0"), ("--duration", "-1"),
     ("--sockets", "0"), ("--connections", "5000"), ("--to", "nowhere"), ("--first-account", "XYZ"),
     ("--heartbeat-loss", "2"), ("--token-file", "/no/such/file"), ("--report", "/no/such/folder/file"),
-    ("--rate", "max"),
+    ("--picture", "/no/such/folder/file.svg"), ("--picture", "file.html"), ("--rate", "max"),
     ("--no-replies", "--rate", "inf"), ("--no-replies", "--alarms", "0.1"), ("--no-replies", "--transport", "tcp"),
     ("--no-replies", "--fleet", "loadgen/fleets/province.toml"),
 ])
@@ -164,6 +164,26 @@ def test_without_replies_nothing_is_said_of_them():
     said = table(result)
     assert "without replies" in said
     assert "latency" not in said
+
+
+def test_curves_reach_as_far_as_the_count_bears():
+    curves = report(command.make_plan(parse(command)), outcomes(1, 1, 1000), None, MACHINE)["curves"]
+    heartbeats, signals = curves["heartbeats"], curves["signals"]
+    assert heartbeats["count"] == 1000
+    assert heartbeats["percentile"][0] == 0
+    assert heartbeats["percentile"][8::8] == pytest.approx([90, 99, 100], rel=1e-6)
+    assert heartbeats["ms"] == pytest.approx([2] * len(heartbeats["percentile"]), rel=0.001)
+    assert signals == {"count": 1, "percentile": [100.0], "ms": [pytest.approx(10, rel=0.001)]}
+    assert report(command.make_plan(parse(command)), outcomes(0, 0, 0), None, MACHINE)["curves"]["signals"] == {
+        "count": 0, "percentile": [], "ms": []}
+
+
+def test_the_command_is_told_as_it_was_given():
+    said = ("--rate", "max", "--no-replies", "--duration", "2.5", "--transmitters", "7", "--report", "a file")
+    assert command.spoken(parse(command, *said)) == (
+        "tocsin loadgen --transmitters 7 --rate max --no-replies --duration 2.5 --report 'a file'")
+    assert command.spoken(parse(command, "--rate", "1000000", "--alarms", "0")) == (
+        "tocsin loadgen --rate 1000000 --alarms 0")
 
 
 def test_heartbeats_lost_within_the_share_are_clean():
