@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import decode, harness, servers
+from benchmarks import decode, generator, harness, servers
 from benchmarks.__main__ import NAMES, main
 from benchmarks.compile import program
 from benchmarks.frames import crc, frame, heartbeats, signals, write_frames
@@ -91,6 +91,24 @@ def test_the_client_writes_off_what_is_never_answered(tmp_path: Path) -> None:
     assert report["received"] == 0
     assert report["sent"] >= 16
     assert 0 < report["lost"] <= report["sent"] + 8
+
+
+@pytest.mark.parametrize("whole", ["0", "1"])
+def test_the_counter_counts_frames_however_they_were_sent(whole: str, tmp_path: Path) -> None:
+    file = write_frames(tmp_path / "frames", heartbeats(128))
+    with servers.started([str(program("udp_counter")), "--whole", whole], tmp_path) as process:
+        counter = generator.Counter(process)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for size in (1, 20, 20, 30):
+                peer.sendto(bytes(size), ("127.0.0.1", counter.port))
+        assert counter.count()["frames"] == 4
+        said = json.loads(subprocess.run(
+            [program("udp_sender"), "--to", str(counter.port), "--frames", file, "--seconds", "0.02"],
+            capture_output=True, text=True, check=True, timeout=20).stdout)
+        counted = counter.count()
+        assert 0 < counted["frames"] <= said["frames"]
+        assert counted["messages"] == counted["frames"] if whole == "0" else counted["messages"] < counted["frames"]
+        assert counter.count()["frames"] == 0
 
 
 def run_client(port: int, frames: Path, *more: str) -> str:
