@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.harness import NotBuilt, Refused, Result, Size, machine, refuse_slow_builds, tell
 
-NAMES = ("udp", "generator", "tcp", "decode", "wire", "encrypted", "levels", "crc", "copy", "wheel", "paths", "journal",
+NAMES = ("udp", "generator", "tcp", "connections", "decode", "wire", "encrypted", "levels", "crc", "copy", "wheel", "paths", "journal",
          "takeover", "start", "durable", "drain", "alarms")
 
 

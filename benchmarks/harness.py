@@ -159,12 +159,12 @@ def first_line(*command: str) -> str:
     return said.partition("\n")[0]
 
 
-def memory_bytes() -> int:
-    """Bytes of private memory this process really occupies. Source: /proc/self/smaps_rollup, Anonymous."""
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+def memory_bytes(pid: int | str = "self") -> int:
+    """Bytes of private memory that a process really occupies. Source: /proc/PID/smaps_rollup, Anonymous."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Anonymous:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("no Anonymous line in /proc/self/smaps_rollup")
+    raise RuntimeError(f"no Anonymous line in /proc/{pid}/smaps_rollup")
 
 
 def tell(line: str) -> None:
