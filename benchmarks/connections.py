@@ -23,7 +23,7 @@ WAIT_S_MAX = 60
 
 
 def run(size: Size, rounds: int = 5) -> list[Result]:
-    """Let all of them come, measure, and let them go, in turn with the floor. Of the first storm only the memory counts.
+    """Let all come, measure, and let them go, in turn with the floor. Of the first storm only the memory counts.
 
     Raises  Refused when the storm does not end
     """
