@@ -11,6 +11,7 @@ from engine.supervise.listening cimport ListeningClock
 cdef enum:
     READ_BYTES_MAX = 65536       # of one read, carried bytes included
     OUT_BYTES_MAX = 65536        # replies gathered before they are written
+    ALONE_BYTES = 1024           # below, frames take less time than other threads would lose by waking for it
     PEEKED_MAX = 16              # frames looked at before the first of them is taken
 
 cdef enum Pass:                  # how far one pass over the received bytes came

@@ -302,8 +302,11 @@ cdef class TcpConnection:
         self.arrival.received_ns = self.owner.clock.wall_now()
         self.arrival.heard_ms = self.owner.listening.update(now_ns)
         while True:
-            with nogil:
+            if size - at[0] < ALONE_BYTES:
                 how = self.owner.take_frames(self, size, at, &taken)
+            else:
+                with nogil:
+                    how = self.owner.take_frames(self, size, at, &taken)
             if how != PASS_DONE or taken.action != ACTION_HOLD:
                 break
             self.owner.remember_reply(self, &taken, now_ns)
