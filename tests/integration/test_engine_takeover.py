@@ -28,7 +28,9 @@ from tests.integration.engine import (
     until,
 )
 from tests.integration.senders import ACCOUNTS, Sender, load
+from tests.integration.test_engine_tls import listener, tls
 from tests.integration.transmitter import ack, null, sia, tcp, udp
+from tests.tls_files import Authority
 
 CHANGES = 3
 LOAD = 100                       # acknowledged of each sender between two changes
@@ -121,6 +123,25 @@ def faults(engine: Engine) -> list[str]:
     """Return the accounts of all line faults that were raised."""
     found = engine.rows("SELECT account FROM tocsin.signal WHERE condition = 'line_fault' AND state = 'raised'")
     return [row["account"] for row in found]
+
+
+def test_a_listener_with_tls_goes_on() -> None:
+    """Its connections end with their replies; who calls again finds the successor, under the same certificate."""
+    with data_directory() as files, data_directory() as data:
+        authority = Authority(files)
+        authority.issue("server")
+        config = listener(authority)
+        with serve(data, config) as engine:
+            engine.until_store_up()
+            with tls(engine.place, authority) as transmitter:
+                assert transmitter.say(sia("A101", "NFA1")) == ack("A101")
+                shown = transmitter.shown("serialNumber")
+                with successor(engine, config) as following:
+                    assert transmitter.socket.recv(1) == b""
+                    with tls(following.place, authority) as again:
+                        assert again.say(sia("A101", "NFA2", 2)) == ack("A101", 2)
+                        assert again.shown("serialNumber") == shown
+                    assert [row["native"] for row in following.signals("A101")] == ["FA1", "FA2"]
 
 
 def test_a_fleet_notices_nothing() -> None:
