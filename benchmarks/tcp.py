@@ -70,11 +70,14 @@ def run_shape(size: Size, rounds: int, shape: Shape, ratio_min: float) -> list[R
     return results
 
 
-def client(server: Server, file: Path, shape: Shape) -> dict[str, float]:
-    """Run the client once; return its report."""
+def client(server: Server, file: Path, shape: Shape, *more: str) -> dict[str, float]:
+    """Run the client once; return its report.
+
+    more    further arguments of the program, where the protocol is not DC-09
+    """
     command = [str(program("tcp_client")), "--to", str(server.port), "--frames", str(file),
                "--connections", str(shape.connections), "--pipeline", str(shape.pipeline),
-               "--seconds", str(shape.seconds), "--warm-up", str(shape.warm_up), "--watch", str(server.pid)]
+               "--seconds", str(shape.seconds), "--warm-up", str(shape.warm_up), "--watch", str(server.pid), *more]
     with pinned(processors()[1]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=shape.seconds + shape.warm_up + 30)
     if done.returncode:

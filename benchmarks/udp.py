@@ -29,6 +29,7 @@ class Shape:
     """How much of it: seconds and warm-up of a round, transmitters, sockets of the client, frames outstanding.
 
     timeout_ms  what is not answered for so long counts as lost
+    linger_ms   how long replies are waited for after the last frame; until none is missing
     """
     seconds: float
     warm_up: float
@@ -36,6 +37,7 @@ class Shape:
     sockets: int
     window: int
     timeout_ms: int = 100
+    linger_ms: int = 0
 
 
 SHAPES: dict[Size, Shape] = {"smoke": Shape(0.2, 0.1, 200, 4, 64), "full": Shape(3.0, 0.5, 10_000, 16, 1024)}
@@ -94,9 +96,10 @@ def client(server: Server, file: Path, shape: Shape, rate: float = 0, loss_max: 
     command = [str(program("udp_client")), "--to", str(server.port), "--frames", str(file),
                "--sockets", str(shape.sockets), "--window", str(shape.window), "--seconds", str(shape.seconds),
                "--warm-up", str(shape.warm_up), "--timeout-ms", str(shape.timeout_ms), "--rate", str(rate),
-               "--watch", str(server.pid)]
+               "--linger-ms", str(shape.linger_ms), "--watch", str(server.pid)]
+    seconds_max = shape.seconds + shape.warm_up + shape.linger_ms / 1000 + 30
     with pinned(processors()[1]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=shape.seconds + shape.warm_up + 30)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds_max)
     if done.returncode:
         raise RuntimeError(f"udp_client ended with {done.returncode}: {done.stderr}")
     report: Report = json.loads(done.stdout)

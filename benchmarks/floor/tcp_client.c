@@ -1,9 +1,12 @@
 /* One TCP client for floor and engine: N connections, each with P frames on their way at all times.
  *
  *   tcp_client --to PORT --frames FILE [--connections 100] [--pipeline 16] [--seconds 3] [--warm-up 0.5] [--watch PID]
+ *              [--reply-end 13] [--hello FILE --hello-reply-bytes N]
  *
  * All frames of the file must be of equal size; frame i goes over connection i modulo connections. A reply ends with CR
- * and holds no other. When half of a connection's pipeline is answered it is filled again by one send.
+ * (or the byte whose number --reply-end gives) and holds no other. When half of a connection's pipeline is answered it
+ * is filled again by one send.
+ * With --hello connection i first sends frame i of that file and reads N bytes: a protocol's own greeting.
  * Prints one JSON object. Counts are those of the measured time, after the warm-up.
  */
 #include "common.h"
@@ -22,8 +25,16 @@ static Frames frames;
 static Connection connections[CONNECTIONS_MAX];
 static uint32_t connection_count, pipeline, frame_bytes;
 static uint64_t sent, received;
+static uint8_t reply_end;
 
-static void open_all(int port, int waiter)
+static void greet(int fd, const uint8_t *hello, uint16_t size, size_t reply_bytes)
+{
+    uint8_t reply[FRAME_BYTES_MAX];
+    stop_unless(send(fd, hello, size, 0) == size, "hello");
+    stop_unless(recv(fd, reply, reply_bytes, MSG_WAITALL) == (ssize_t)reply_bytes, "the reply to hello");
+}
+
+static void open_all(int port, int waiter, const Frames *hello, size_t hello_reply_bytes)
 {
     struct sockaddr_in server = loopback(port);
     int one = 1;
@@ -34,6 +45,8 @@ static void open_all(int port, int waiter)
         c->fd = socket(AF_INET, SOCK_STREAM, 0);
         stop_unless(c->ring && c->fd >= 0 && connect(c->fd, (struct sockaddr *)&server, sizeof server) == 0, "connect");
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (hello->count > 0)
+            greet(c->fd, hello->start[i], hello->size[i], hello_reply_bytes);
         for (uint32_t at = 0; at < c->frames; at++)
             memcpy(c->ring + (size_t)at * frame_bytes, frames.start[i + at * connection_count], frame_bytes);
         struct epoll_event event = {EPOLLIN, {.u32 = i}};
@@ -68,7 +81,7 @@ static void take_replies(Connection *c)
     errno = count == 0 ? ECONNRESET : errno;
     stop_unless(count > 0 || (count < 0 && errno == EAGAIN), "a connection was closed");
     for (ssize_t i = 0; i < count; i++) {
-        if (bytes[i] == '\r') {
+        if (bytes[i] == reply_end) {
             errno = 0;
             stop_unless(c->open > 0, "more replies than frames");
             c->open--;
@@ -104,8 +117,16 @@ int main(int argc, char **argv)
     stop_unless(connection_count >= 1 && connection_count <= CONNECTIONS_MAX && connection_count <= frames.count,
                 "--connections");
     leave_on_terminate();
+    reply_end = (uint8_t)option(argc, argv, "--reply-end", '\r');
+    size_t hello_reply_bytes = (size_t)option(argc, argv, "--hello-reply-bytes", 0);
+    Frames hello = {0};
+    if (hello_reply_bytes > 0) {
+        stop_unless(hello_reply_bytes <= FRAME_BYTES_MAX, "--hello-reply-bytes");
+        hello = read_frames(option_text(argc, argv, "--hello"));
+        stop_unless(hello.count >= connection_count, "--hello");
+    }
     int waiter = epoll_create1(0);
-    open_all(port, waiter);
+    open_all(port, waiter, &hello, hello_reply_bytes);
     for (uint32_t i = 0; i < connection_count; i++)
         fill(&connections[i]);
 

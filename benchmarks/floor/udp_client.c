@@ -1,7 +1,7 @@
 /* One client for floor and engine: keeps a deep window of frames outstanding, so that the server never waits for it.
  *
  *   udp_client --to PORT --frames FILE [--sockets 16] [--window 1024] [--seconds 3] [--warm-up 0.5]
- *              [--segment 16] [--rate 0] [--timeout-ms 100] [--watch PID]
+ *              [--segment 16] [--rate 0] [--timeout-ms 100] [--linger-ms 0] [--watch PID]
  *
  * Each socket has its own share of the frames (frame i goes out of socket i modulo sockets), its own part of the
  * window and its own turn. A reply is counted, not read: whose it is does not matter here. What is not answered
@@ -11,6 +11,8 @@
  * --rate N      offers N frames a second whatever comes back (the window then does not hold it).
  * --segment N   hands up to N frames of equal size to the kernel as one UDP_SEGMENT send. The server still receives
  *               single datagrams; the client's own cost falls, so that the server is what is measured. 1 turns it off.
+ * --linger-ms N after the last frame goes on counting replies until none is missing, at most for N ms; the measured
+ *               time then ends with the last reply.
  * --watch PID   adds the CPU seconds that process spent during the measured time.
  *
  * Prints one JSON object. Counts are those of the measured time, after the warm-up.
@@ -184,6 +186,31 @@ static void run_until(int64_t end_ns, double rate, uint32_t window, int64_t time
     }
 }
 
+static uint64_t outstanding(void)
+{
+    uint64_t open = 0;
+    for (uint32_t i = 0; i < line_count; i++)
+        open += lines[i].sent - lines[i].closed;
+    return open;
+}
+
+/* Send no more; count what still comes until nothing is missing; return when the last one came, or `begin_ns`. */
+static int64_t linger_until(int64_t begin_ns, int64_t end_ns, int waiter)
+{
+    struct epoll_event ready[1];
+    int64_t last_ns = begin_ns;
+    while (outstanding() > 0 && monotonic_ns() < end_ns) {
+        uint32_t came = 0;
+        for (uint32_t i = 0; i < line_count; i++)
+            came += receive_some(&lines[i]);
+        if (came > 0)
+            last_ns = monotonic_ns();
+        else
+            epoll_wait(waiter, ready, 1, 1);
+    }
+    return last_ns;
+}
+
 int main(int argc, char **argv)
 {
     int port = (int)option(argc, argv, "--to", 0), watched = (int)option(argc, argv, "--watch", 0);
@@ -210,7 +237,9 @@ int main(int argc, char **argv)
     int64_t begin_ns = monotonic_ns();
     double own_s = own_cpu_s(), watched_s = process_cpu_s(watched);
     run_until(begin_ns + (int64_t)(seconds * 1e9), rate, window, timeout_ns, waiter);
-    double elapsed_s = (double)(monotonic_ns() - begin_ns) / 1e9;
+    int64_t end_ns = monotonic_ns();
+    end_ns = linger_until(end_ns, end_ns + (int64_t)(option(argc, argv, "--linger-ms", 0) * 1e6), waiter);
+    double elapsed_s = (double)(end_ns - begin_ns) / 1e9;
     printf("{\"sent\": %llu, \"received\": %llu, \"lost\": %llu, \"late\": %llu, \"elapsed_s\": %.6f, \"rate\": %.1f, "
            "\"client_cpu_s\": %.4f, \"server_cpu_s\": %.4f}\n",
            (unsigned long long)counts.sent, (unsigned long long)counts.received, (unsigned long long)counts.lost,

@@ -3,6 +3,8 @@
  * Receives with recvmmsg, reads nothing of what came, answers each datagram with the same 40 bytes by sendmmsg.
  * An engine that parses, looks the path up and builds a reply is measured against this on the same client.
  * Blocks for the first datagram of a batch, then takes what is there. Ends by SIGTERM.
+ *
+ *   udp_floor [--silent 1]    takes the datagrams and answers none: the floor under servers that do not answer
  */
 #include "common.h"
 
@@ -36,8 +38,9 @@ static void answer(int fd, int count)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    int silent = option(argc, argv, "--silent", 0) > 0;
     leave_on_terminate();
     prepare();
     int fd = bind_and_tell(SOCK_DGRAM);
@@ -46,9 +49,9 @@ int main(void)
         for (int i = 0; i < BATCH_DATAGRAMS; i++)
             in[i].msg_hdr.msg_namelen = sizeof peer[i];
         int count = recvmmsg(fd, in, BATCH_DATAGRAMS, MSG_WAITFORONE, NULL);
-        if (count > 0)
+        if (count > 0 && !silent)
             answer(fd, count);
-        else
+        else if (count <= 0)
             stop_unless(errno == EINTR || errno == ECONNREFUSED, "recvmmsg");
     }
 }
