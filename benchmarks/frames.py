@@ -37,10 +37,13 @@ def heartbeats(accounts: int) -> list[bytes]:
     return [frame(f'"NULL"0001L0#{account:06X}[]') for account in range(accounts)]
 
 
-def signals(count: int, accounts: int) -> list[bytes]:
-    """`count` SIA-DCS frames, one signal each, each new; accounts and codes take turns. All have the same size."""
+def signals(count: int, accounts: int, first: int = 0) -> list[bytes]:
+    """`count` SIA-DCS frames, one signal each, each new; accounts and codes take turns. All have the same size.
+
+    first   frames that were made before: those that follow them
+    """
     frames = []
-    for index in range(count):
+    for index in range(first, first + count):
         account, code = f"{index % accounts:06X}", SIGNAL_CODES[index // accounts % len(SIGNAL_CODES)]
         frames.append(frame(f'"SIA-DCS"{index % 9999 + 1:04d}L0#{account}[#{account}|Nri1/{code}{index % 512:03d}]'))
     return frames

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +95,11 @@ def reading(server: Server, name: str) -> float:
 
 
 @contextmanager
-def started(command: Sequence[str], directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: Sequence[str], directory: Path,
+            environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until the block ends, on the server's processor; `environment` None is our own."""
     with pinned(processors()[0]):
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory, env=environment)
     try:
         yield child
     finally:
