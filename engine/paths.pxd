@@ -98,12 +98,17 @@ cdef class PathTable:
 cdef inline uint64_t path_hash(const HashKey* hash_key, const PathKey* key) noexcept nogil:
     return siphash(hash_key, <const uint8_t*>key, sizeof(PathKey))
 
-cdef inline void path_fetch(const Path* path, const Index* by_key, uint64_t hash) noexcept nogil:
-    """Have the record that a hash leads to brought into the cache, without waiting for it; the slot should be there."""
+cdef inline void path_fetch(const Path* path, const Learned* learned, const Index* by_key,
+                            uint64_t hash) noexcept nogil:
+    """Have what a hash leads to brought into the cache, without waiting for it; the slot should be there.
+
+    learned  is asked for as well: the first frame of a path in a quarter of an hour is looked at closely
+    """
     cdef Probe probe = index_first(by_key, hash)
     cdef uint32_t number = index_next(by_key, &probe)
     if number != INDEX_NONE:
         __builtin_prefetch(&path[number])
+        __builtin_prefetch(&learned[number])
 
 cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,
                                const PathKey* key) noexcept nogil:

@@ -56,7 +56,7 @@ cdef class PathTable:
         self.path = <Path*>memory_reserve_wide(<size_t>paths_max * sizeof(Path))
         self.sibling = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
         self.enrolled_ms = <int64_t*>memory_reserve(<size_t>paths_max * 8)
-        self.learned = <Learned*>memory_reserve(<size_t>paths_max * sizeof(Learned))
+        self.learned = <Learned*>memory_reserve_wide(<size_t>paths_max * sizeof(Learned))
         index_create(&self.by_key, paths_max, True)
         index_create(&self.by_transmitter, paths_max)
         self.listeners = []

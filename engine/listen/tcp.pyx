@@ -138,7 +138,8 @@ cdef class TcpListener:
             at += self.peeked[count - 1].frame.size
         for i in range(count):
             if self.peeked[i].status == OK:
-                path_fetch(self.receiver.paths.path, &self.receiver.paths.by_key, self.peeked[i].hash)
+                path_fetch(self.receiver.paths.path, self.receiver.paths.learned, &self.receiver.paths.by_key,
+                           self.peeked[i].hash)
         return count
 
     cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil:

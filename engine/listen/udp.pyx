@@ -14,6 +14,7 @@ from codec.status cimport BAD_LENGTH, OK
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.index cimport Index
+from engine.learned cimport Learned
 from engine.listen.address cimport note_peer
 from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY, SHED_REPLY
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
@@ -202,6 +203,7 @@ cdef class UdpListener:
         With a million paths each is a wait for memory, twice: in the index and in the table.
         """
         cdef const Path* path = self.receiver.paths.path
+        cdef const Learned* learned = self.receiver.paths.learned
         cdef const Index* by_key = &self.receiver.paths.by_key
         cdef uint32_t i
         for i in range(count):
@@ -209,7 +211,7 @@ cdef class UdpListener:
                                &self.peeked[i])
         for i in range(count):
             if self.peeked[i].status == OK:
-                path_fetch(path, by_key, self.peeked[i].hash)
+                path_fetch(path, learned, by_key, self.peeked[i].hash)
 
     cdef void take_datagram(self, uint32_t index, Arrival* arrival, Taken* taken) noexcept nogil:
         """Take every frame of one datagram. What is left of an unfinished one is garbage: no more of it will come."""
