@@ -82,9 +82,7 @@ cdef class PathTable:
                       int64_t seen_ms) noexcept nogil
     cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
                    int64_t seen_ms) noexcept nogil
-    cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil
-    cdef void link(self, uint32_t number) noexcept nogil
-    cdef bint take_record(self, uint32_t number, const Path* saved) noexcept nogil
+    cdef uint8_t take_record(self, uint32_t number, const Path* saved) noexcept nogil   # TakenRecord
     cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
     cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil

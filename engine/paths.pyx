@@ -16,13 +16,15 @@ from codec.frame cimport NUMBER_NONE
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from codec.words cimport PROTOCOL_COUNT, ROW_ENROLMENT, STATE_CLEARED, STATE_RAISED
 from codec.words import PROTOCOL_NUMBER, PROTOCOL_TEXT
-from engine.index cimport index_create, index_destroy, index_put
+from engine.index cimport index_create, index_destroy
 from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
                              SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
                              SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
 from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 from engine.own_rows cimport is_own_line_fault, tells_unreadable_token
 from engine.path_key cimport number_of, number_text, write_number
+from engine.path_linking cimport (RECORD_KNOWN, RECORD_NEW, RECORD_OTHER, hash_ahead, link_path, take_records,
+                                 transmitter_hash)
 
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
@@ -58,7 +60,7 @@ cdef class PathTable:
         self.enrolled_ms = <int64_t*>memory_reserve(<size_t>paths_max * 8)
         self.learned = <Learned*>memory_reserve_wide(<size_t>paths_max * sizeof(Learned))
         index_create(&self.by_key, paths_max, True)
-        index_create(&self.by_transmitter, paths_max)
+        index_create(&self.by_transmitter, paths_max, True)
         self.listeners = []
         self.listener_numbers = {}
         self.listener_text = <ListenerText*>calloc(LISTENERS_MAX, sizeof(ListenerText))
@@ -99,15 +101,6 @@ cdef class PathTable:
         self.listener_numbers[name, realm] = number
         return number
 
-    cdef uint64_t transmitter_hash(self, const PathKey* key) noexcept nogil:
-        # The realm belongs to a transmitter's name, the listener does not; paths of two listeners with one realm meet
-        # in the comparison of same_transmitter, so the hash leaves both out.
-        cdef uint8_t name[18]
-        memcpy(name, key.account, 16)
-        name[16] = key.protocol
-        name[17] = key.account_size
-        return siphash(&self.hash_key, name, 18)
-
     cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
                       int64_t seen_ms) noexcept nogil:
         """Add a path that the caller knows to be absent; return its number, or NO_PATH when the table is full."""
@@ -130,30 +123,7 @@ cdef class PathTable:
         path.supervision_ms = supervision_ms
         path.marks = REPORTED_NONE
         self.enrolled_ms[number] = seen_ms
-        self.link(number)
-
-    cdef void link(self, uint32_t number) noexcept nogil:
-        """Enter path `number` into both indexes; the last path of the transmitter gets it as its sibling."""
-        cdef Path* path = &self.path[number]
-        cdef uint64_t hash = self.transmitter_hash(&path.key)
-        cdef Probe probe = index_first(&self.by_transmitter, hash)
-        cdef uint32_t first
-        index_put(&self.by_key, siphash(&self.hash_key, <const uint8_t*>&path.key, sizeof(PathKey)), number)
-        self.sibling[number] = NO_PATH
-        while True:
-            first = index_next(&self.by_transmitter, &probe)
-            if first == INDEX_NONE:
-                index_put(&self.by_transmitter, hash, number)
-                return
-            if (self.path[first].key.account_size == path.key.account_size
-                    and self.path[first].key.protocol == path.key.protocol
-                    and memcmp(self.path[first].key.account, path.key.account, ACCOUNT_BYTES_MAX) == 0):
-                self.relieve_expected(first, number)
-                while self.sibling[first] != NO_PATH:
-                    first = self.sibling[first]
-                    self.relieve_expected(first, number)
-                self.sibling[first] = number
-                return
+        link_path(self, number, hash_ahead(self, key))
 
     cdef bint expected(self, uint32_t number) noexcept nogil:
         """Tell whether a path stands for a transmitter that the configuration names, and has never spoken itself."""
@@ -251,7 +221,7 @@ cdef class PathTable:
         key.protocol = PROTOCOL_NUMBER[protocol]
         key.account_size = len(account)
         memcpy(key.account, PyBytes_AS_STRING(account), len(account))
-        cdef Probe probe = index_first(&self.by_transmitter, self.transmitter_hash(&key))
+        cdef Probe probe = index_first(&self.by_transmitter, transmitter_hash(&self.hash_key, &key))
         found = []
         while True:
             number = index_next(&self.by_transmitter, &probe)
@@ -427,7 +397,7 @@ cdef class PathTable:
 
     def _take_in(self, const unsigned char[::1] saved not None):
         """Take every record over, new ones into the indexes too. Raises ValueError; the table is lost then."""
-        cdef uint32_t at = 0, size, count, i
+        cdef uint32_t at = 0, size, count
         cdef size_t offset
         cdef const unsigned char* start
         cdef bint same = True
@@ -448,8 +418,7 @@ cdef class PathTable:
         while at < count and same:
             size = min(SNAPSHOT_CHUNK_PATHS, count - at)
             with nogil:
-                for i in range(size):
-                    same = same and self.take_record(at + i, <const Path*>(start + offset + i * sizeof(Path)))
+                same = take_records(self, at, size, <const Path*>(start + offset))
             offset += size * sizeof(Path)
             memcpy(self.enrolled_ms + at, start + offset, size * 8)
             offset += size * 8
@@ -460,12 +429,12 @@ cdef class PathTable:
         if not same:
             raise ValueError("path table of another engine")
 
-    cdef bint take_record(self, uint32_t number, const Path* saved) noexcept nogil:
-        """Take one record over; False where another path had its number."""
+    cdef uint8_t take_record(self, uint32_t number, const Path* saved) noexcept nogil:
+        """Take one record over, all but its place in the indexes; return a TakenRecord."""
         cdef Path* path = &self.path[number]
         cdef bint known = path.key.account_size != 0
         if known and memcmp(&path.key, &saved.key, sizeof(PathKey)) != 0:
-            return False
+            return RECORD_OTHER
         memcpy(path, saved, sizeof(Path))
         if path.state > PATH_PENDING and path_reported(path) != path.state and self.changed_count < CHANGED_MAX:
             self.changed[self.changed_count] = number      # the store has not told it yet
@@ -479,9 +448,7 @@ cdef class PathTable:
             path.state = PATH_FAULT
         self.states[path.state] += 1
         path.marks = REPORTED_NONE   # traits are the configuration's, which may be another one now
-        if path.key.account_size and not known:
-            self.link(number)
-        return True
+        return RECORD_NEW if path.key.account_size and not known else RECORD_KNOWN
 
     def check(self):
         """Raise AssertionError unless every path is found by its key and the states are counted right."""

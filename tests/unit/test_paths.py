@@ -90,6 +90,19 @@ def test_a_snapshot_restores_all():
     after.check()
 
 
+def test_a_snapshot_of_many_is_entered_whole():
+    """More than are hashed ahead, with several paths of a transmitter and numbers that nobody has."""
+    paths, after = table(), table()
+    numbers = [number for number in range(300) if number % 7]
+    paths.apply(batch(*(enrolment(number, f"dc09:{number // 3:04X}/default/L{number % 3}") for number in numbers)))
+    after.load(b"".join(paths.save()))
+    assert len(after) == 300
+    for number in numbers:
+        assert after.key_text(number) == paths.key_text(number)
+        assert after.paths_of(after.transmitter_text(number)) == paths.paths_of(paths.transmitter_text(number))
+    after.check()
+
+
 def test_a_loaded_table_is_renewed_by_a_later_snapshot():
     """As a successor does: most is loaded ahead of time, what came since then afterwards."""
     paths, after = table(), table()
