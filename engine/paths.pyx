@@ -7,6 +7,7 @@ network changes it every day, and would be another one each time).
 import struct
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uintptr_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -34,7 +35,8 @@ SEEN_TEXT = {
     SEEN_NO_HEADER_ACCOUNT: "account in the data alone", SEEN_UNREADABLE_TOKEN: "a token that is not read",
     SEEN_BCD_CLOCK: "clock in BCD", SEEN_BINARY_CLOCK: "clock in binary", SEEN_REPLAYED: "a frame that was replayed",
 }
-SNAPSHOT_CHUNK_PATHS = 65536
+SNAPSHOT_CHUNK_PATHS = 65536     # records, then times of enrolment, then habits of so many
+PIECE_BYTES = 1 << 18            # of a snapshot, copied at once: it stays in a processor's cache until it is written
 
 
 cdef char protocol_name[PROTOCOL_COUNT][16]
@@ -49,6 +51,15 @@ cdef int fill_protocols() except -1:
 
 
 fill_protocols()
+
+
+cdef bytes copied(const char* start, size_t size):
+    """Copy memory into an object that nobody else has yet, off the interpreter's lock: the loop goes on meanwhile."""
+    copy = PyBytes_FromStringAndSize(NULL, size)
+    cdef char* out = PyBytes_AS_STRING(copy)
+    with nogil:
+        memcpy(out, start, size)
+    return copy
 
 
 cdef class PathTable:
@@ -380,9 +391,11 @@ cdef class PathTable:
         yield head
         while at < count:
             size = min(SNAPSHOT_CHUNK_PATHS, count - at)
-            yield PyBytes_FromStringAndSize(<char*>(self.path + at), size * sizeof(Path))
-            yield PyBytes_FromStringAndSize(<char*>(self.enrolled_ms + at), size * 8)
-            yield PyBytes_FromStringAndSize(<char*>(self.learned + at), size * sizeof(Learned))
+            for start, length in ((<uintptr_t>(self.path + at), size * sizeof(Path)),
+                                  (<uintptr_t>(self.enrolled_ms + at), size * 8),
+                                  (<uintptr_t>(self.learned + at), size * sizeof(Learned))):
+                for offset in range(0, length, PIECE_BYTES):
+                    yield copied(<const char*><uintptr_t>(start + offset), min(PIECE_BYTES, length - offset))
             at += size
 
     def load(self, saved not None):
