@@ -11,6 +11,7 @@ cdef class PathChanges(Copy):
     cdef int64_t pass_before_ms
     cdef bint look_at_all            # a write failed, or more changed than the list holds
     cdef bint hurried                # this pass looks at all, in larger slices
+    cdef bint doubted                # what was told before counts for nothing in it: a write failed
 
     cdef int put(self, uint32_t number) except -1
 

@@ -6,8 +6,8 @@ from libc.string cimport memset
 from codec.batch cimport TIME_NONE
 from codec.frame cimport NUMBER_NONE, number_digits, number_value
 from engine.heartbeats cimport Heartbeat, HeartbeatLog
-from engine.paths cimport (CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, REPORTED_NONE, Path,
-                           PathText, path_reported, path_set_reported)
+from engine.paths cimport (CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, Path, PathText,
+                           path_reported, path_set_reported)
 from engine.store.copy cimport HeartbeatRow, RollupRow, Span, copy_heartbeat, copy_path, copy_rollup
 
 from engine.paths import PATH_STATE_TEXT
@@ -116,21 +116,19 @@ cdef class PathChanges(Copy):
                                                 else slice_paths))
         for number in range(self.at, upto):
             path = &self.paths.path[number]
-            if path.state > PATH_PENDING and (path_reported(path) != path.state or path.seen_ms >= self.pass_before_ms):
+            if path.state > PATH_PENDING and (self.doubted or path_reported(path) != path.state
+                                              or path.seen_ms >= self.pass_before_ms):
                 self.put(number)
         self.at = upto
         if self.at == self.paths.count:
             self.at = 0
-            self.hurried = False
+            self.hurried = self.doubted = False
             self.pass_before_ms, self.pass_began_ms = self.pass_began_ms, wall_ms
         return self.hurried
 
     def failed(self):
-        """Note that what was gathered did not reach the database: next time every path is looked at."""
-        cdef uint32_t number
-        for number in range(self.paths.count):
-            path_set_reported(&self.paths.path[number], REPORTED_NONE)
-        self.look_at_all = True
+        """Note that what was gathered did not reach the database: next time every path is told again."""
+        self.doubted = self.look_at_all = True
 
 
 cdef class Rollups(Copy):
