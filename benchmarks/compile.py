@@ -24,7 +24,7 @@ def compiled(source: Path, target: Path, flags: list[str]) -> Path:
 
     Raises  RuntimeError with what the compiler said, or that there is none
     """
-    newest = max(source.stat().st_mtime, (FLOOR / "common.h").stat().st_mtime)
+    newest = max(file.stat().st_mtime for file in (source, *FLOOR.glob("*.h")))
     if target.exists() and target.stat().st_mtime >= newest:
         return target
     compiler = shutil.which("gcc") or shutil.which("cc")

@@ -40,6 +40,14 @@ class Shape:
     linger_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Frames that the client makes itself: `count` heartbeats of accounts 0..accounts-1, drawn at random by `seed`."""
+    accounts: int
+    count: int
+    seed: int
+
+
 SHAPES: dict[Size, Shape] = {"smoke": Shape(0.2, 0.1, 200, 4, 64), "full": Shape(3.0, 0.5, 10_000, 16, 1024)}
 
 
@@ -86,14 +94,16 @@ def cpu_ns(reports: list[Report]) -> float:
     return median(one["server_cpu_s"] * 1e9 / max(one["received"], 1) for one in reports)
 
 
-def client(server: Server, file: Path, shape: Shape, rate: float = 0, loss_max: float = LOSS_SHARE_MAX) -> Report:
+def client(server: Server, frames: Path | Drawn, shape: Shape, rate: float = 0,
+           loss_max: float = LOSS_SHARE_MAX) -> Report:
     """Run the client once; return its report.
 
+    frames    a file of them, or how to draw them
     rate      frames a second to offer; 0 keeps the window full instead
     loss_max  0..1 of the frames
     Raises    Refused when more was lost
     """
-    command = [str(program("udp_client")), "--to", str(server.port), "--frames", str(file),
+    command = [str(program("udp_client")), "--to", str(server.port), *frames_words(frames),
                "--sockets", str(shape.sockets), "--window", str(shape.window), "--seconds", str(shape.seconds),
                "--warm-up", str(shape.warm_up), "--timeout-ms", str(shape.timeout_ms), "--rate", str(rate),
                "--linger-ms", str(shape.linger_ms), "--watch", str(server.pid)]
@@ -106,6 +116,12 @@ def client(server: Server, file: Path, shape: Shape, rate: float = 0, loss_max: 
     if report["lost"] + report["late"] > report["sent"] * loss_max:
         raise Refused(f"frames were lost, so the rate does not count: {report}")
     return report
+
+
+def frames_words(frames: Path | Drawn) -> list[str]:
+    if isinstance(frames, Path):
+        return ["--frames", str(frames)]
+    return ["--draw", str(frames.accounts), "--drawn", str(frames.count), "--seed", str(frames.seed)]
 
 
 def enrol(server: Server, file: Path, shape: Shape) -> None:

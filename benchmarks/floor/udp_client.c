@@ -2,12 +2,15 @@
  *
  *   udp_client --to PORT --frames FILE [--sockets 16] [--window 1024] [--seconds 3] [--warm-up 0.5]
  *              [--segment 16] [--rate 0] [--timeout-ms 100] [--linger-ms 0] [--watch PID]
+ *   udp_client --to PORT --draw ACCOUNTS [--drawn 2097152] [--seed 1] ...
  *
  * Each socket has its own share of the frames (frame i goes out of socket i modulo sockets), its own part of the
  * window and its own turn. A reply is counted, not read: whose it is does not matter here. What is not answered
  * within the time-out is written off as lost and its place in the window is filled again; a reply that comes after
  * that is counted as late.
  *
+ * --draw N      sends heartbeats of N accounts in random order instead of a file's frames: --drawn of them, by --seed,
+ *               and then the same again.
  * --rate N      offers N frames a second whatever comes back (the window then does not hold it).
  * --segment N   hands up to N frames of equal size to the kernel as one UDP_SEGMENT send. The server still receives
  *               single datagrams; the client's own cost falls, so that the server is what is measured. 1 turns it off.
@@ -17,7 +20,7 @@
  *
  * Prints one JSON object. Counts are those of the measured time, after the warm-up.
  */
-#include "common.h"
+#include "drawn.h"
 
 enum { SOCKETS_MAX = 256, SENDS_MAX = 64, SEGMENT_FRAMES_MAX = 64, REPLIES_MAX = 256, REPLY_BYTES_MAX = 512,
        SEND_BYTES_MAX = 60000 };        /* of one segmented send: an IP packet's own limit, less some */
@@ -221,7 +224,10 @@ int main(int argc, char **argv)
     segment_frames = (uint32_t)option(argc, argv, "--segment", 16);
     stop_unless(port > 0 && port < 65536, "--to");
     stop_unless(segment_frames >= 1 && segment_frames <= SEGMENT_FRAMES_MAX, "--segment");
-    frames = read_frames(option_text(argc, argv, "--frames"));
+    uint32_t accounts = (uint32_t)option(argc, argv, "--draw", 0);
+    frames = accounts ? draw_heartbeats(accounts, (uint32_t)option(argc, argv, "--drawn", 1 << 21),
+                                        (uint64_t)option(argc, argv, "--seed", 1))
+                      : read_frames(option_text(argc, argv, "--frames"));
     stop_unless(line_count >= 1 && line_count <= SOCKETS_MAX && line_count <= frames.count, "--sockets");
     stop_unless(window >= line_count, "--window");
     connect_all(port);

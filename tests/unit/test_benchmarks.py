@@ -82,6 +82,19 @@ def test_the_client_keeps_the_rate_it_is_given(tmp_path: Path) -> None:
     assert 0 < report["received"] <= 1000 * report["elapsed_s"] + 64
 
 
+def test_the_client_draws_heartbeats_as_we_make_them() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.settimeout(5)
+        port = str(silent.getsockname()[1])
+        command = [str(program("udp_client")), "--to", port, "--draw", "300", "--drawn", "1000", "--sockets", "2",
+                   "--window", "400", "--seconds", "0.1", "--warm-up", "0.1"]
+        subprocess.run(command, capture_output=True, check=True, timeout=20)
+        came = {silent.recv(100) for _ in range(100)}
+    assert came < set(heartbeats(300))
+    assert len(came) > 30
+
+
 def test_the_client_writes_off_what_is_never_answered(tmp_path: Path) -> None:
     """A server that is silent: the window is filled again after each time-out, and the loss is counted."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
