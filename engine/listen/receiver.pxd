@@ -76,7 +76,6 @@ cdef class Receiver:
     cdef void note_refusal(self, const Frame* frame, const Arrival* arrival, int status) noexcept nogil
     cdef bint is_watched(self, const PathKey* key, uint32_t number) noexcept nogil
     cdef bint is_replay(self, const PathKey* key, const Frame* frame, const Arrival* arrival) noexcept nogil
-    cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil
     cdef Admission meet(self, const PathKey* key, const Arrival* arrival) noexcept nogil
     cdef void answer_with_command(self, Frame* frame, const Profile* known, uint32_t number, const Arrival* arrival,
                                   Taken* taken) noexcept nogil

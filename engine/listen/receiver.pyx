@@ -7,7 +7,7 @@ import os
 
 from libc.string cimport memset
 
-from codec.batch cimport NO_PATH, Columns, Row, Text, batch_has_room, batch_push, batch_row, batch_text
+from codec.batch cimport NO_PATH, Columns, batch_text
 from codec.dc09 cimport TOKEN_UNKNOWN
 from codec.formats cimport find_start, format_of, split
 from codec.frame cimport (ANSWER_ACCEPT, ANSWER_COMMAND, ANSWER_NONE, ANSWER_REFUSE, Answer, Format, Origin, Profile,
@@ -15,9 +15,8 @@ from codec.frame cimport (ANSWER_ACCEPT, ANSWER_COMMAND, ANSWER_NONE, ANSWER_REF
 from codec.limits cimport COMMAND_BYTES_MAX
 from codec.status cimport BAD_CRYPTO, BAD_TIME, BATCH_FULL, NEED_DATA, OK
 from codec.tocsin cimport key_id_of, tocsin_tag
-from codec.words cimport (CLASS_FAULT, CONDITION_COMMUNICATION_FAULT, FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT,
-                          FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT, PROTOCOL_DC09, PROTOCOL_GBT26875,
-                          PROTOCOL_TOCSIN, STATE_RAISED)
+from codec.words cimport (FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT,
+                          PROTOCOL_DC09, PROTOCOL_GBT26875, PROTOCOL_TOCSIN)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.index cimport index_fetch
@@ -28,15 +27,13 @@ from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, 
 from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
 from engine.listen.members cimport Members, carries_alarm, members_find, members_part, members_take_lives
 from engine.listen.refused import REFUSAL_TEXT
+from engine.listen.unreadable cimport tell_unreadable
 from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
 from engine.path_key cimport path_key_of
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_WATCHED, Path, path_clear_trait,
                            path_find, path_find_hashed, path_has_trait, path_hash, path_set_trait, path_touch)
 
-cdef const char* UNREADABLE = b"a token that is not read: "
-cdef enum:
-    UNREADABLE_SIZE = 26
 ANSWER_TEXT = ("none", "accept", "refuse", "unable", "command")
 REPLAY_FRAMES, REPLAY_SPAN_NS = 1024, 60_000_000_000   # where nobody says how many transmitters encrypt
 SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment", "heartbeat_reply")
@@ -45,15 +42,6 @@ SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment", "heartb
 cdef inline bint is_served(const Frame* frame, const Arrival* arrival) noexcept nogil:
     """Tell whether this listener takes the frame's protocol."""
     return arrival.protocol == PROTOCOL_ANY or arrival.protocol == frame.protocol
-
-
-cdef inline void put_token(Columns* c, const Frame* frame) noexcept nogil:
-    """Copy the token's text behind what was written last; what is not printable ASCII becomes a question mark."""
-    cdef Text text = batch_text(c, frame.start + frame.token_text.at, frame.token_text.size)
-    cdef uint32_t i
-    for i in range(text.at, text.at + text.size):
-        if not 0x20 <= c.arena[i] < 0x7F:
-            c.arena[i] = 0x3F
 
 
 cdef class Receiver:
@@ -342,7 +330,7 @@ cdef class Receiver:
             return
         if frame.protocol == PROTOCOL_DC09 and frame.token == TOKEN_UNKNOWN and path != NO_PATH \
                 and not self.paths.learned[path].seen & <int>SEEN_UNREADABLE_TOKEN:
-            told = self.tell_unreadable_token(frame)
+            told = tell_unreadable(self.intake.rows, frame)
         offered = self.intake.offer(mark)
         taken.ticket = offered.ticket
         if told and offered.outcome == OFFER_NEW:
@@ -407,27 +395,6 @@ cdef class Receiver:
             if path.state == PATH_PENDING and taken.ticket == TICKET_DURABLE \
                     and self.intake.offered > self.intake.durable:
                 taken.ticket = self.intake.offered
-
-    cdef bint tell_unreadable_token(self, const Frame* frame) noexcept nogil:
-        """Add the fault that operators see once of a transmitter: it says something that nobody here can read.
-
-        Returns  whether there was room; else it is left to the next such frame
-        """
-        cdef Columns* c = self.intake.rows
-        cdef Row row
-        if not batch_has_room(c, 1, UNREADABLE_SIZE + frame.token_text.size):
-            return False
-        row = batch_row(c, c.count - 1)
-        row.signal_class = CLASS_FAULT
-        row.condition = CONDITION_COMMUNICATION_FAULT
-        row.state = STATE_RAISED
-        row.flags = 0
-        row.identity.size = row.point.size = 0
-        row.native = batch_text(c, <const uint8_t*>UNREADABLE, UNREADABLE_SIZE)
-        put_token(c, frame)
-        row.native.size += frame.token_text.size
-        batch_push(c, &row)
-        return True
 
     def queue_command(self, uint32_t number, command):
         """Let a command wait for the next frame of a path. Returns False when too many wait already."""
