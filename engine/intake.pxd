@@ -36,11 +36,13 @@ cdef class Intake:
     cdef readonly uint64_t durable   # every ticket up to this one is on the disk
     cdef Mark full_for[3]            # by Urgency: beyond so many rows and bytes it finds no room
     cdef Mark full_for_own           # likewise for what the engine itself finds, such as line faults
+    cdef Urgency urgency             # of the last frame that was offered, unless nothing was new in its status
     cdef public int urgency_min      # Urgency: less urgent rows find the journal too full for them
 
     cdef Mark mark(self) noexcept nogil
     cdef void withdraw(self, Mark mark) noexcept nogil
     cdef bint crowded(self) noexcept nogil
+    cdef bint has_room_later(self, Urgency urgency) noexcept nogil
     cdef bint fits(self, Mark full) noexcept nogil
     cdef bint has_room(self, Urgency urgency) noexcept nogil
     cdef bint has_room_for_own(self) noexcept nogil

@@ -7,7 +7,7 @@ class Intake:
     """The batch that is being filled, and the tickets of what waits for it.
 
     rows_max   1024..16384 rows;  arena_max  bytes of their texts
-    The last eighth of both is kept for fire, gas and prealarm.
+    The last eighth of both is kept for fire, gas and prealarm; what finds no room may be offered again after an append.
     """
 
     batch: Batch

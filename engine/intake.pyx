@@ -43,6 +43,13 @@ cdef class Intake:
         """Tell whether rows of this urgency may come in, or stay in when they were just added."""
         return urgency >= self.urgency_min and self.fits(self.full_for[<int>urgency])
 
+    cdef bint has_room_later(self, Urgency urgency) noexcept nogil:
+        """Tell whether rows that found no room are to wait for the next append, which takes what is here.
+
+        Not those that are shed to keep room for others, nor those for which the journal itself is too full.
+        """
+        return self.rows.count != 0 and urgency != URGENCY_DEFERRABLE and urgency >= self.urgency_min
+
     cdef bint has_room_for_own(self) noexcept nogil:
         """Tell whether a row that the engine itself finds may come in; transmitters' signals go first."""
         return URGENCY_NORMAL >= self.urgency_min and self.fits(self.full_for_own)
@@ -65,7 +72,8 @@ cdef class Intake:
         cdef Offered offered
         offered.ticket = TICKET_DURABLE
         offered.outcome = OFFER_NO_ROOM
-        if self.has_room(self.urgency_since(mark)):
+        self.urgency = self.urgency_since(mark)
+        if self.has_room(self.urgency):
             self.offered += self.rows.count - mark.row
             offered.ticket = self.offered
             offered.outcome = OFFER_NEW

@@ -14,8 +14,8 @@ from codec.batch cimport (NO_PATH, TIME_NONE, Batch, Columns, Row, batch_has_roo
 from codec.words cimport CONDITION_RESET, PROTOCOL_GBT26875, PROTOCOL_TOCSIN, ROW_LEVEL, ROW_SIGNAL, STATE_CLEARED
 from engine.index cimport (INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put,
                            index_remove)
-from engine.intake cimport (OFFER_KNOWN, OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, Mark,
-                            Offered)
+from engine.intake cimport (OFFER_KNOWN, OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE,
+                            Mark, Offered)
 from engine.memory cimport memory_release, memory_reserve
 from engine.siphash cimport siphash
 
@@ -223,7 +223,7 @@ cdef class Admit(Intake):
         """Hand over one frame's rows: new ones stay and are remembered, known ones go out again."""
         cdef Columns* c = self.rows
         cdef Offered offered
-        cdef uint64_t latest = TICKET_DURABLE, since = self.levels.head
+        cdef uint64_t latest = TICKET_DURABLE, since = self.levels.head, unremembered
         cdef uint32_t row, signals = 0
         cdef bint levels = False
         cdef int kept = 1
@@ -236,15 +236,19 @@ cdef class Admit(Intake):
             return offered
         latest = TICKET_DURABLE
         if self.is_known_by_stamp(mark, &latest) if levels else self.is_known(mark, &latest):
+            self.urgency = self.urgency_since(mark)
             self.withdraw(mark)
             self.duplicates += 1
             offered.ticket = latest if latest > self.durable else TICKET_DURABLE
             offered.outcome = OFFER_KNOWN
             return offered
+        unremembered = self.levels.unremembered
         if levels:
             kept = self.sift(mark)
-        if kept < 0 or not self.has_room(self.urgency_since(mark)):
+        self.urgency = self.urgency_since(mark)
+        if kept < 0 or not self.has_room(self.urgency):
             self.levels.take_back(since)
+            self.levels.unremembered = unremembered
             self.withdraw(mark)
             offered.ticket = TICKET_DURABLE
             offered.outcome = OFFER_NO_ROOM

@@ -5,10 +5,10 @@ from codec.frame cimport Frame, Profile
 from codec.limits cimport REPLY_BYTES_MAX
 from codec.status cimport Status
 from engine.heartbeats cimport HeartbeatLog
-from engine.intake cimport Intake, Mark
+from engine.intake cimport Intake, Mark, Urgency
 from engine.listen.commands cimport Commands
-from engine.listen.counters cimport Counters
-from engine.listen.enrolment cimport Admission, Enrolment
+from engine.listen.counters cimport Counters, Shed
+from engine.listen.enrolment cimport Admission, Enrolment, Policy
 from engine.listen.refused cimport RefusedFrames
 from engine.listen.members cimport Members
 from engine.listen.replays cimport Replays
@@ -24,6 +24,7 @@ cdef enum Action:
     ACTION_NONE = 1          # no reply
     ACTION_REPLY = 2         # send the reply now
     ACTION_HOLD = 3          # send the reply when `ticket` is durable
+    ACTION_NO_ROOM = 4       # nothing was taken or counted: offer the frame again after the next append
 
 cdef struct Arrival:         # what is the same for all frames of one wake-up or one peer
     int64_t  received_ns     # wall clock
@@ -34,6 +35,7 @@ cdef struct Arrival:         # what is the same for all frames of one wake-up or
     uint8_t  address[16]     # of the peer, IPv6 or IPv4-mapped; for the list of refused frames
     uint16_t port
     uint8_t  protocol        # the one that this listener takes, or PROTOCOL_ANY
+    bint     waits           # a frame that finds no room stays with the peer's connection, instead of being shed
 
 cdef struct Peeked:          # a frame that was looked at and not taken
     Status   status          # of its split
@@ -48,6 +50,7 @@ cdef struct Taken:
     uint8_t  protocol
     uint8_t  kind            # FrameKind
     uint8_t  answer          # Answer of the reply
+    uint8_t  urgency         # Urgency of what it reports; not filled for a heartbeat
     uint16_t reply_size
     uint64_t ticket
     uint8_t  reply[REPLY_BYTES_MAX]
@@ -63,6 +66,8 @@ cdef class Receiver:
     cdef Commands commands
     cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting
     cdef Counters counters
+    cdef uint64_t quarantined_before     # of `enrolment`, as it stood before the members of the last message
+    cdef uint64_t refused_before
 
     cdef void peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Peeked* peeked) noexcept nogil
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil
@@ -83,10 +88,12 @@ cdef class Receiver:
     cdef Status read(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
                      const Arrival* arrival) noexcept nogil
     cdef Status settle_members(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined,
-                               const Arrival* arrival, Mark* mark, Members* members) noexcept nogil
+                               const Arrival* arrival, Mark* mark, Members* members, Taken* taken) noexcept nogil
     cdef void touch_members(self, const Frame* frame, const Members* members, const Arrival* arrival,
                             Taken* taken) noexcept nogil
-    cdef void journal(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined, const Arrival* arrival,
+    cdef void journal(self, Frame* frame, Profile* profile, uint32_t path, Policy policy, const Arrival* arrival,
                       Taken* taken) noexcept nogil
+    cdef void leave(self, const Frame* frame, Policy policy, const Taken* taken) noexcept nogil
+    cdef void turn_away(self, const Arrival* arrival, Urgency urgency, Shed what, Taken* taken) noexcept nogil
     cdef void answer(self, const Frame* frame, const Profile* profile, const Arrival* arrival,
                      Taken* taken) noexcept nogil

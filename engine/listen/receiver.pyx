@@ -20,10 +20,12 @@ from codec.words cimport (FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KI
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
 from engine.heartbeats cimport heartbeat_note
 from engine.index cimport index_fetch
-from engine.intake cimport OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_NORMAL, Mark, Offered
+from engine.intake cimport (OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_FIRE, URGENCY_NORMAL, Mark,
+                            Offered, Urgency)
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
-                                     SHED_ENROLMENT, SHED_SIGNAL)
-from engine.listen.enrolment cimport POLICY_ENROL, POLICY_LATER, POLICY_REFUSE, Admission, Registered, is_watched
+                                     SHED_ENROLMENT, SHED_SIGNAL, Shed)
+from engine.listen.enrolment cimport (POLICY_ENROL, POLICY_LATER, POLICY_QUARANTINE, POLICY_REFUSE, Admission, Policy,
+                                      Registered, is_watched)
 from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
 from engine.listen.members cimport Members, carries_alarm, members_find, members_part, members_take_lives
 from engine.listen.refused import REFUSAL_TEXT
@@ -126,13 +128,13 @@ cdef class Receiver:
             profile.clock_form = clock_form(&self.paths.learned[number])
         shown = clocks_shown(frame)
         if frame.kind != FRAME_HEARTBEAT or watched:
-            self.journal(frame, known, number, admission.policy != POLICY_ENROL, arrival, taken)
-            if taken.status != OK and taken.status != BATCH_FULL:
-                return
-        if admission.policy == POLICY_LATER and frame.kind == FRAME_HEARTBEAT:
-            self.counters.shed[<int>SHED_ENROLMENT] += 1
-            taken.status = BATCH_FULL
+            self.journal(frame, known, number, <Policy>admission.policy, arrival, taken)
+        elif admission.policy == POLICY_LATER:
+            self.turn_away(arrival, URGENCY_NORMAL, SHED_ENROLMENT, taken)
         taken.kind = frame.kind
+        if taken.status != OK and (taken.status != BATCH_FULL or taken.action == ACTION_NO_ROOM):
+            self.leave(frame, <Policy>admission.policy, taken)
+            return
         self.counters.frames[frame.protocol][frame.kind] += 1
         if number != NO_PATH:
             self.touch(frame, key, number, shown, arrival, taken)
@@ -283,8 +285,11 @@ cdef class Receiver:
             admission = self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms, seen_ms)
         if admission.path != NO_PATH:
             self.enrolment.push_row(self.intake.rows, admission.path, arrival.received_ns)
-            self.intake.offer(mark)
-            self.paths.set_state(admission.path, PATH_PENDING)
+            if self.intake.offer(mark).outcome == OFFER_NO_ROOM:
+                admission.path = NO_PATH         # its path stays as one whose enrolment was lost
+                admission.policy = POLICY_LATER
+            else:
+                self.paths.set_state(admission.path, PATH_PENDING)
         return admission
 
     cdef Status read(self, Frame* frame, const Profile* profile, uint32_t path, bint quarantined,
@@ -301,23 +306,43 @@ cdef class Receiver:
             origin.realm = batch_text(self.intake.rows, <const uint8_t*>realm, realm_size)
         return format_of(frame.start[0]).decode(frame, profile, &origin, self.intake.rows)
 
-    cdef void journal(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined, const Arrival* arrival,
+    cdef void turn_away(self, const Arrival* arrival, Urgency urgency, Shed what, Taken* taken) noexcept nogil:
+        """Shed a frame that found no room, and count it; where it may wait for the next append it stays untaken."""
+        taken.status = BATCH_FULL
+        if arrival.waits and self.intake.has_room_later(urgency):
+            taken.action = ACTION_NO_ROOM
+            taken.size = 0
+        else:
+            self.counters.shed[<int>what] += 1
+
+    cdef void leave(self, const Frame* frame, Policy policy, const Taken* taken) noexcept nogil:
+        """Take back what a frame has changed that will be offered again: all but enrolments."""
+        if taken.action != ACTION_NO_ROOM:
+            return
+        if frame.protocol == PROTOCOL_TOCSIN and self.windows.judged != NULL:
+            self.windows.take_back(frame.sequence, frame.form)
+            self.enrolment.quarantined, self.enrolment.refused = self.quarantined_before, self.refused_before
+        self.enrolment.quarantined -= policy == POLICY_QUARANTINE
+
+    cdef void journal(self, Frame* frame, Profile* profile, uint32_t path, Policy policy, const Arrival* arrival,
                       Taken* taken) noexcept nogil:
         """Decode a frame's signals into the intake. Without room nothing of it stays, and it gets no reply."""
         cdef Mark mark = self.intake.mark()
         cdef Offered offered
-        cdef bint told = False
+        cdef bint told = False, quarantined = policy != POLICY_ENROL
         cdef Members members
         cdef Status status = self.read(frame, profile, path, quarantined, arrival)
         members.count = 0
+        if frame.protocol == PROTOCOL_TOCSIN:
+            self.windows.judged = NULL
         if status == OK and frame.protocol == PROTOCOL_TOCSIN:
-            status = self.settle_members(frame, profile, path, quarantined, arrival, &mark, &members)
-        taken.status = status
+            status = self.settle_members(frame, profile, path, quarantined, arrival, &mark, &members, taken)
+        taken.urgency = URGENCY_NORMAL
         if status != OK:
             self.intake.withdraw(mark)
-            if status == BATCH_FULL:
-                self.counters.shed[<int>SHED_SIGNAL] += 1
-            else:
+            if status == BATCH_FULL and taken.status == OK:
+                self.turn_away(arrival, URGENCY_FIRE, SHED_SIGNAL, taken)    # it may be one: the next append tells
+            elif status != BATCH_FULL:
                 self.refuse(frame.start, frame.size, frame, arrival, status, taken)
                 if frame.answer != ANSWER_NONE:
                     # A stamp outside the window, a counter that is used up, data that the protocol does not have.
@@ -326,35 +351,42 @@ cdef class Receiver:
             return
         if self.intake.rows.count == mark.row:
             self.intake.withdraw(mark)
-            self.touch_members(frame, &members, arrival, taken)
+            if policy == POLICY_LATER and frame.kind == FRAME_HEARTBEAT:
+                self.turn_away(arrival, URGENCY_NORMAL, SHED_ENROLMENT, taken)
+            if taken.action != ACTION_NO_ROOM:
+                self.touch_members(frame, &members, arrival, taken)
             return
         if frame.protocol == PROTOCOL_DC09 and frame.token == TOKEN_UNKNOWN and path != NO_PATH \
                 and not self.paths.learned[path].seen & <int>SEEN_UNREADABLE_TOKEN:
             told = tell_unreadable(self.intake.rows, frame)
         offered = self.intake.offer(mark)
         taken.ticket = offered.ticket
+        taken.urgency = self.intake.urgency
         if told and offered.outcome == OFFER_NEW:
             learned_add(&self.paths.learned[path], SEEN_UNREADABLE_TOKEN)
         if offered.outcome == OFFER_NO_ROOM:
-            self.counters.shed[<int>SHED_SIGNAL] += 1
-            taken.status = BATCH_FULL
+            self.turn_away(arrival, <Urgency>self.intake.urgency, SHED_SIGNAL, taken)
         elif offered.outcome == OFFER_NOTHING:
             frame.kind = FRAME_HEARTBEAT
+            if policy == POLICY_LATER:
+                self.turn_away(arrival, URGENCY_NORMAL, SHED_ENROLMENT, taken)
         if taken.status == OK:
             self.touch_members(frame, &members, arrival, taken)
 
     cdef Status settle_members(self, Frame* frame, Profile* profile, uint32_t path, bint quarantined,
-                               const Arrival* arrival, Mark* mark, Members* members) noexcept nogil:
+                               const Arrival* arrival, Mark* mark, Members* members, Taken* taken) noexcept nogil:
         """See where an authentic message stands by its counter, and whose rows it brings.
 
         mark     where its rows begin; later when enrolments had to go before them
         members  filled
-        Returns  OK | BATCH_FULL | BAD_TIME: its counter is used up, and there is no alarm in it
+        Returns  OK | BATCH_FULL, no room to enrol (and `taken` says so) or to read it again | BAD_TIME: its counter
+                 is used up, and there is no alarm in it
         """
         cdef Columns* c = self.intake.rows
         cdef uint32_t highest, i
-        cdef bint stale
+        cdef bint later, stale, urgent = self.intake.urgency_since(mark[0]) == URGENCY_FIRE
         cdef Status status
+        self.quarantined_before, self.refused_before = self.enrolment.quarantined, self.enrolment.refused
         frame.form = self.windows.judge(key_id_of(frame), frame.sequence, tocsin_tag(frame), &highest)
         stale = frame.form == STANDING_STALE
         if stale:
@@ -366,10 +398,12 @@ cdef class Receiver:
         if members.unknown:
             self.intake.withdraw(mark[0])
             for i in range(members.unknown):
-                if self.meet(&members.strangers[i], arrival).policy == POLICY_LATER:
-                    self.counters.shed[<int>SHED_ENROLMENT] += 1
+                later = self.meet(&members.strangers[i], arrival).policy == POLICY_LATER
+                mark[0] = self.intake.mark()
+                # A fire waits for no enrolment; where the policy would take an unknown one's rows out it must.
+                if later and (not urgent or self.enrolment.policy == POLICY_REFUSE):
+                    self.turn_away(arrival, URGENCY_NORMAL, SHED_ENROLMENT, taken)
                     return BATCH_FULL
-            mark[0] = self.intake.mark()
             status = self.read(frame, profile, path, quarantined, arrival)
             if status != OK:
                 return status

@@ -17,7 +17,7 @@ cdef enum:
 cdef enum Pass:                  # how far one pass over the received bytes came
     PASS_DONE = 0                # what is left is the beginning of a frame
     PASS_OUT_FULL = 1            # write what was gathered and go on
-    PASS_HELD = 2                # no further frame until replies were released
+    PASS_HELD = 2                # no further frame until replies were released, or there is room for its rows
     PASS_GARBAGE = 3             # more garbage than a connection may send
 
 cdef struct HeldMark:            # one reply in a connection's queue
@@ -61,6 +61,7 @@ cdef class TcpListener:
     cdef readonly bint draining
 
     cdef uint32_t peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival) noexcept nogil
+    cdef bint has_place(self, TcpConnection connection) noexcept nogil
     cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil
     cdef int remember_reply(self, TcpConnection connection, const Taken* taken, int64_t received_ns) except -1
 

@@ -19,7 +19,7 @@ from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.listen.address cimport set_peer_hash
 from engine.listen.counters cimport REFUSED_FRAME_TIMEOUT, REFUSED_GARBAGE_LIMIT, SHED_CONNECTION, Refusal
-from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
+from engine.listen.receiver cimport ACTION_HOLD, ACTION_NO_ROOM, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 from engine.listen.shares import Shares
 from engine.paths cimport path_fetch
 
@@ -142,6 +142,12 @@ cdef class TcpListener:
                            self.peeked[i].hash)
         return count
 
+    cdef bint has_place(self, TcpConnection connection) noexcept nogil:
+        """Tell whether a connection may bring one more reply that waits. The last eighth is for those without one."""
+        cdef uint32_t held = connection.marks_head - connection.marks_tail
+        return (held < self.limits.held_per_connection_max
+                and self.held < self.limits.held_max - (self.limits.held_max // 8 if held else 0))
+
     cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil:
         """Take frames until the bytes end or a reply must be held; that one is then in `taken`."""
         cdef uint32_t heartbeats = 0, others = 0, peeked = 0, next = 0
@@ -152,8 +158,7 @@ cdef class TcpListener:
             if self.out_size + REPLY_BYTES_MAX > OUT_BYTES_MAX:
                 how = PASS_OUT_FULL
                 break
-            if (connection.marks_head - connection.marks_tail >= self.limits.held_per_connection_max
-                    or self.held >= self.limits.held_max or self.receiver.intake.crowded()):
+            if not self.has_place(connection):
                 how = PASS_HELD
                 break
             if next == peeked:
@@ -162,6 +167,9 @@ cdef class TcpListener:
             self.receiver.take_peeked(self.buffer + at[0], size - at[0], &self.peeked[next], &connection.arrival, taken)
             next += 1
             if taken.action == ACTION_WAIT:
+                break
+            if taken.action == ACTION_NO_ROOM:
+                how = PASS_HELD
                 break
             self.counters.bytes += taken.size
             at[0] += taken.size
@@ -196,6 +204,7 @@ cdef class TcpConnection:
         memset(&self.arrival, 0, sizeof(Arrival))
         self.arrival.listener = owner.listener
         self.arrival.protocol = owner.protocol
+        self.arrival.waits = True
 
     def __dealloc__(self):
         free(self.carry)
@@ -239,7 +248,7 @@ cdef class TcpConnection:
     def eof_received(self):
         # A peer that has said all it will say still waits for what is held; then the connection ends.
         self.peer_done = True
-        return self.held_in > 0
+        return self.held_in > 0 or self.paused_for_replies
 
     def pause_writing(self):
         self.paused_for_writing = True
@@ -392,7 +401,9 @@ cdef class TcpConnection:
             memcpy(self.owner.buffer, self.carry, size)
             self.run(size)
             self.owner.on_rows()
-        if not self.paused_for_replies and not self.paused_for_writing and self.transport is not None:
+        if self.peer_done and not self.paused_for_replies and self.held_in == 0:
+            self.close("peer")
+        elif not self.paused_for_replies and not self.paused_for_writing and self.transport is not None:
             self.transport.resume_reading()
 
     def close(self, str reason not None):

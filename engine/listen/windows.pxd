@@ -24,7 +24,13 @@ cdef class Windows:
     cdef readonly uint32_t count
     cdef readonly uint64_t repeated
     cdef readonly uint64_t stale
+    # What the last judgement found, to take it back; NULL: nothing.
+    cdef Window* judged
+    cdef uint32_t highest_before
+    cdef uint32_t tag_before
+    cdef uint64_t came_before
 
     cdef Window* window_of(self, uint32_t key_id) noexcept nogil
     cdef Standing judge(self, uint32_t key_id, uint32_t counter, const uint8_t* tag, uint32_t* highest) noexcept nogil
+    cdef void take_back(self, uint32_t counter, int standing) noexcept nogil
     cdef void replay(self, const Columns* c, uint32_t row) noexcept nogil

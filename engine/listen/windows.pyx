@@ -50,8 +50,11 @@ cdef class Windows:
         cdef uint32_t mark, behind
         memcpy(&mark, tag, 4)
         highest[0] = counter
+        self.judged = window
         if window == NULL:                   # more keys than were known at the start: nothing can be told
             return STANDING_NEW
+        self.highest_before, self.came_before = window.highest, window.came
+        self.tag_before = window.tags[counter % WINDOW_COUNTERS]
         if window.came == 0 or counter > window.highest:
             behind = counter - window.highest
             window.came = window.came << behind if window.came and behind < WINDOW_COUNTERS else 0
@@ -71,6 +74,14 @@ cdef class Windows:
                 return STANDING_AGAIN
         self.stale += 1
         return STANDING_STALE
+
+    cdef void take_back(self, uint32_t counter, int standing) noexcept nogil:
+        """Undo the last judgement, once, where `judged` is set: its message will be offered again."""
+        self.repeated -= standing == STANDING_AGAIN
+        self.stale -= standing == STANDING_STALE
+        self.judged.highest, self.judged.came = self.highest_before, self.came_before
+        self.judged.tags[counter % WINDOW_COUNTERS] = self.tag_before
+        self.judged = NULL
 
     cdef void replay(self, const Columns* c, uint32_t row) noexcept nogil:
         """Take a journalled message in: raw has all of it."""

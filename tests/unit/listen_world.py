@@ -81,6 +81,11 @@ class World:
             batch.add(kind=2, path=number, native=f"dc09:{account}/default/L0 supervision=90000")
         self.paths.apply(batch)
 
+    def fill(self, rows: int) -> None:
+        """Let the intake have so many rows of other people's fires."""
+        while len(self.admit) < rows:
+            assert self.admit.offer_frame({"signal_class": 1, "identity": b"filler %d" % self.admit.offered})
+
     def seal(self) -> tuple[Batch, int]:
         """Begin an append: return the batch and its ticket."""
         sealed = Batch.view(self.admit.batch.encode())

@@ -23,11 +23,6 @@ def line():
         yield world, udp, panel
 
 
-def fill(world, rows):
-    for number in range(len(world.admit), rows):
-        assert world.admit.offer_frame({"signal_class": FIRE, "identity": b"filler %d" % number})
-
-
 def offered(line, code, sequence=1):
     """Return whether a signal of this code came in, and check that it was counted where it did not."""
     world, udp, panel = line
@@ -48,9 +43,9 @@ def test_who_comes_in_while_the_journal_is_short_of_space(line, urgency_min, wel
 
 def test_the_last_eighth_is_for_fire_and_gas(line):
     world, _, _ = line
-    fill(world, 1024 - 128)
+    world.fill(1024 - 128)
     assert {name for name, code in CODES.items() if offered(line, code)} == {"fire", "gas"}
-    fill(world, 1024)
+    world.fill(1024)
     assert not offered(line, "FA", 2)
     world.journal()
     assert offered(line, "FA", 3)
@@ -70,7 +65,7 @@ def test_the_bytes_are_bounded_as_the_rows_are():
 
 def test_nothing_of_a_frame_that_is_not_taken_stays(line):
     world, udp, panel = line
-    fill(world, 1024 - 127)
+    world.fill(1024 - 127)
     rows, used, ticket = len(world.admit), world.admit.batch.arena_used, world.admit.offered
     assert not offered(line, "RP")
     assert (len(world.admit), world.admit.batch.arena_used, world.admit.offered) == (rows, used, ticket)

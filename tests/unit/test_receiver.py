@@ -34,19 +34,24 @@ def test_a_frame_of_several_signals_is_all_or_nothing(line):
         world.admit.offer_frame({"signal_class": 5, "identity": b"%d" % number})
     data = b"#0001|Nri1" + b"/FT017" * 30
     receive(connection, build_frame("SIA-DCS", "0001", data))
-    assert (len(world.admit), world.count("shed", "signal"), wire.written) == (880, 1, b"")
-    receive(connection, build_frame("SIA-DCS", "0001", data.replace(b"FT", b"FA")))
+    assert (len(world.admit), world.count("shed", "signal"), wire.reading) == (880, 0, False)    # it waits
+    other, _ = connect(world.tcp())
+    receive(other, build_frame("SIA-DCS", "0001", data.replace(b"FT", b"FA")))
     assert len(world.admit) == 910
+    world.journal()
+    assert (len(world.admit), wire.reading) == (30, True)
 
 
 def test_fire_comes_in_until_the_batch_is_full(line):
     world, connection, wire = line
     for number in range(1000):
         world.admit.offer_frame({"signal_class": 1, "identity": b"%d" % number})
-    assert len(world.admit) == 1000
-    receive(connection, alarm("0001"))
-    assert (len(world.admit), wire.reading) == (1000, False)  # TCP waits; the frame is kept, nothing is shed
+    for sequence in range(1, 26):
+        receive(connection, alarm("0001", sequence))
+    assert (len(world.admit), wire.reading) == (1024, False)  # TCP waits; the frame is kept, nothing is shed
     assert world.count("shed", "signal") == 0
+    world.journal()
+    assert (len(world.admit), wire.reading) == (1, True)
 
 
 def test_a_frame_of_too_many_signals_is_answered_as_not_understood(line):

@@ -32,11 +32,6 @@ def confirm(world: World, *frames: bytes) -> bytes:
     return b"".join(encode_reply(frame, ACCEPT, world.clock.wall_ns()) for frame in frames)
 
 
-def fill(world: World, rows: int) -> None:
-    for number in range(rows - len(world.admit)):
-        assert world.admit.offer_frame({"signal_class": 1, "identity": b"filler %d" % number})
-
-
 def test_a_new_word_waits_for_the_disk_and_an_old_one_does_not(line):
     world, connection, wire = line
     receive(connection, status(FIRE))
@@ -78,7 +73,7 @@ def test_a_crowded_intake_takes_fires_and_what_is_not_new_and_nothing_else(line)
     receive(connection, status(0, FAULT))
     world.journal()
     wire.written.clear()
-    fill(world, 896)                                     # of 1024: the last eighth is for fire
+    world.fill(896)                                     # of 1024: the last eighth is for fire
     receive(connection, status(0, FAULT, serial=2))
     assert (wire.written, len(world.admit)) == (confirm(world, status(0, FAULT, serial=2)), 896)
     receive(connection, status(FIRE, FAULT, serial=3))
@@ -89,11 +84,10 @@ def test_a_crowded_intake_takes_fires_and_what_is_not_new_and_nothing_else(line)
 
 def test_a_word_that_found_no_room_is_news_when_it_comes_again(line):
     world, connection, wire = line
-    fill(world, 896)
+    world.fill(896)
     receive(connection, status(FAULT, FAULT))
-    assert (len(world.admit), world.count("shed", "signal"), wire.written) == (896, 1, b"")
+    assert (len(world.admit), world.count("shed", "signal"), wire.reading) == (896, 0, False)
     world.journal()
-    receive(connection, status(FAULT, FAULT))
     world.journal()
     assert [row["state"] for row in world.signals()[-2:]] == [1, 1]
     assert wire.written == confirm(world, status(FAULT, FAULT))

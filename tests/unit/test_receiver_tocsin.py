@@ -180,6 +180,67 @@ def test_a_full_intake_keeps_a_place_for_fire_and_answers_nothing_else() -> None
     assert (wire.written, len(world.admit)) == (b"", 896)
 
 
+def crowded_append(world: World) -> None:
+    """End an append when others have filled the next one already."""
+    sealed = world.seal()
+    world.fill(896)
+    world.journal(sealed)
+
+
+@pytest.mark.parametrize("standing", ["new", "again", "behind"])
+def test_a_message_that_waited_for_room_is_judged_as_if_it_came_then(standing: str) -> None:
+    world = world_of()
+    ask(world, message(70, ["B1"]))
+    fault = message(7 if standing == "behind" else 71, ["B1", 5, 52, 1])
+    if standing == "again":
+        connection, _ = connect(world.tcp())
+        receive(connection, fault)
+        world.lose()
+    saved, again = world.windows.save(), world.windows.repeated
+    world.fill(896)
+    connection, wire = connect(world.tcp())
+    receive(connection, fault)
+    for _ in range(2):
+        crowded_append(world)
+        assert (world.windows.save(), world.windows.repeated, wire.reading) == (saved, again, False)
+    world.clock.advance(SECOND)
+    world.journal()
+    world.journal()
+    assert wire.written == reply(fault)
+    assert world.windows.repeated - again == (standing == "again")
+    assert paths(world)["tocsin:B1/default/R0004B7"] == world.clock.wall_ns() // 1_000_000 - (
+        1000 if standing == "again" else 0)
+    assert len([one for one in told(world) if one[0] == "B1"]) == 1
+
+
+def test_a_fire_of_members_that_find_no_room_to_be_enrolled_goes_through() -> None:
+    world = world_of()
+    ask(world, message(1))
+    connection, wire = connect(world.tcp())
+    world.fill(897)
+    receive(connection, message(2, ["B1", 1, 2, 1], ["B2"]))
+    assert (len(world.admit), len(world.paths), wire.reading) == (898, 1, True)
+    world.journal()
+    assert wire.written == reply(message(2, ["B1", 1, 2, 1], ["B2"]))
+    assert (told(world)[-1][0], world.signals()[-1]["flags"]) == ("B1", 32)
+    assert world.count("shed", "enrolment") == 0
+
+
+def test_members_that_were_enrolled_before_the_room_ended_stay_so() -> None:
+    world = world_of()
+    ask(world, message(1))
+    world.fill(894)
+    connection, wire = connect(world.tcp())
+    data = message(2, *([f"B{number}"] for number in range(5)))
+    receive(connection, data)
+    assert (len(world.admit), wire.reading) == (896, False)
+    world.journal()
+    world.journal()
+    assert (wire.written, len(world.paths)) == (reply(data), 6)
+    assert {path["state"] for path in map(world.paths.show, range(6))} == {"up"}
+    assert world.count("shed", "enrolment") == 0
+
+
 def test_a_line_fault_that_a_transmitter_reports_is_none_of_ours() -> None:
     world = world_of()
     ask(world, message(1, [None, 5, 51, 1]))

@@ -99,6 +99,25 @@ async def test_a_frame_is_answered_and_the_rows_go_on():
         await here.until(lambda: here.tcp.closed == {"peer": 1})
 
 
+@in_loop
+async def test_a_frame_that_waits_for_room_is_answered_also_when_its_peer_has_said_all():
+    async with place() as here:
+        one, two = await here.call(), await here.call()
+        await here.until(lambda: len(here.tcp.connections) == 2)
+        here.world.fill(896)
+        await one.say(alarm("0001", code="FT") + heartbeat("0001"))
+        one.shutdown(sockets.SHUT_WR)
+        await two.say(alarm("0002"))
+        await here.until(lambda: len(here.world.admit) == 897)       # the fire goes through meanwhile
+        here.world.journal()
+        assert await two.hear(1) == accepted(alarm("0002"))
+        await here.until(lambda: len(here.world.admit) == 1)
+        here.world.journal()
+        expected = accepted(alarm("0001", code="FT")) + accepted(heartbeat("0001"))
+        assert await one.hear(len(expected) + 1) == expected
+        await here.until(lambda: here.tcp.closed == {"peer": 1})
+
+
 def many(count):
     """Return frames and replies, one behind the other."""
     frames = [heartbeat(ACCOUNTS[number % 8], number % 9999 + 1) for number in range(count)]

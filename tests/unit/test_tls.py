@@ -110,6 +110,23 @@ def test_an_end_is_answered_when_held_replies_are_out(authority):
     assert line.tcp.closed == {"peer": 1}
 
 
+def test_an_end_while_a_frame_waits_for_room_does_not_take_it_along(authority):
+    line = Line(authority)
+    panel = line.call()
+    line.world.fill(1024)
+    panel.tls.write(alarm("0001"))
+    with pytest.raises(ssl.SSLWantReadError):
+        panel.tls.unwrap()
+    panel.move()
+    assert (len(line.world.admit), panel.wire.closed) == (1024, False)
+    line.world.journal()
+    line.world.journal()
+    assert (panel.wire.closed, line.tcp.closed) == (True, {"peer": 1})
+    assert [row["account"] for row in line.world.signals()][-1] == "0001"
+    panel.incoming.write(panel.wire.written)
+    assert panel.tls.read(4096) == accepted(alarm("0001"))
+
+
 def test_an_end_without_held_replies_closes(authority):
     line = Line(authority)
     panel = line.call()
