@@ -6,7 +6,7 @@ from engine.clock cimport Clock
 from engine.histogram cimport Histogram
 from engine.listen.counters cimport Counters
 from engine.listen.receiver cimport Arrival, Peeked, Receiver, Taken
-from engine.listen.sockets cimport iovec, mmsghdr, sockaddr_in6
+from engine.listen.sockets cimport iovec, mmsghdr, msghdr, sockaddr_in6
 from engine.supervise.listening cimport ListeningClock
 
 cdef enum:
@@ -15,6 +15,9 @@ cdef enum:
     DATAGRAM_BYTES_MAX = 4608    # the longest frame and what may stand before it
     CONTROL_BYTES = 64           # room for one IP_PKTINFO or IPV6_PKTINFO
     HELD_PER_SEND = 64
+    RANK_HEARTBEAT = 0           # of a reply: who is dropped first
+    RANK_SIGNAL = 1              # and the Urgency
+    RANKS = 4
 
 cdef struct HeldReply:           # a reply that waits for its ticket
     uint64_t ticket
@@ -50,6 +53,7 @@ cdef class UdpListener:
     cdef uint8_t* reply_bytes
     cdef uint8_t* reply_protocol
     cdef uint8_t* reply_answer
+    cdef uint8_t* reply_rank
     cdef uint32_t replies_count
     cdef uint32_t round_heartbeats   # of them
     cdef bint behind                 # the kernel's buffer is nearly full: heartbeats get no reply
@@ -57,6 +61,7 @@ cdef class UdpListener:
     # Replies that wait: a ring in the order of arrival.
     cdef HeldReply* held
     cdef uint32_t held_max
+    cdef uint32_t held_for[RANKS]    # by rank: with so many waiting such a reply is dropped
     cdef uint64_t held_head
     cdef uint64_t held_tail
     cdef uint64_t released           # every ticket up to this one is durable
@@ -70,6 +75,8 @@ cdef class UdpListener:
     cdef void take_datagram(self, uint32_t index, Arrival* arrival, Taken* taken) noexcept nogil
     cdef void add_reply(self, uint32_t index, const Taken* taken) noexcept nogil
     cdef void hold(self, uint32_t index, const Arrival* arrival, const Taken* taken) noexcept nogil
+    cdef HeldReply* new_held(self, uint8_t rank, const msghdr* to, size_t control_size) noexcept nogil
+    cdef void keep_reply(self, uint32_t index) noexcept nogil
     cdef bint falls_behind(self) noexcept nogil
     cdef uint32_t send(self, uint32_t count) noexcept nogil
     cdef void send_replies(self) noexcept nogil

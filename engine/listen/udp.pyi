@@ -10,7 +10,8 @@ class UdpListener:
 
     socket    bound and non-blocking;  listener  its number in path keys
     protocol  the number of the one protocol that it takes, 0 = any
-    held_max  replies that may wait; beyond, a signal gets none and its transmitter sends again
+    held_max  replies that may wait; beyond, a signal gets none and its transmitter sends again. To a heartbeat half of
+              the places are open, to test and info three quarters, to other signals seven eighths, to fire all
     """
 
     socket: sockets.socket

@@ -14,12 +14,13 @@ from codec.status cimport BAD_LENGTH, OK
 from codec.words cimport FRAME_HEARTBEAT
 from engine.histogram cimport histogram_add
 from engine.index cimport Index
+from engine.intake cimport TICKET_DURABLE, URGENCY_DEFERRABLE, URGENCY_FIRE, URGENCY_NORMAL
 from engine.learned cimport Learned
 from engine.listen.address cimport note_peer
 from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY, SHED_REPLY
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
-from engine.listen.sockets cimport (MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, getsockopt, iovec, mmsghdr, recvmmsg,
-                                    sendmmsg, sockaddr_in6, socklen_t)
+from engine.listen.sockets cimport (MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, getsockopt, iovec, mmsghdr, msghdr,
+                                    recvmmsg, sendmmsg, sockaddr_in6, socklen_t)
 from engine.memory cimport memory_release, memory_reserve
 from engine.paths cimport Path, path_fetch
 
@@ -44,6 +45,10 @@ cdef inline void leave_interface_open(uint8_t* control, size_t size) noexcept no
             memset(control + 16, 0, 4)
 
 
+cdef inline uint8_t rank_of(const Taken* taken) noexcept nogil:
+    return RANK_HEARTBEAT if taken.kind == FRAME_HEARTBEAT else RANK_SIGNAL + taken.urgency
+
+
 cdef class UdpListener:
     def __cinit__(self, Receiver receiver not None, Clock clock not None, ListeningClock listening not None,
                   socket not None, uint16_t listener, uint32_t held_max, Histogram heartbeat_latency not None,
@@ -58,6 +63,11 @@ cdef class UdpListener:
         self.listener = listener
         self.protocol = protocol
         self.held_max = held_max
+        # As in the intake: the less urgent gives way first, and the last eighth is for fire, gas and prealarm.
+        self.held_for[RANK_HEARTBEAT] = held_max - held_max // 2
+        self.held_for[RANK_SIGNAL + <int>URGENCY_DEFERRABLE] = held_max - held_max // 4
+        self.held_for[RANK_SIGNAL + <int>URGENCY_NORMAL] = held_max - held_max // 8
+        self.held_for[RANK_SIGNAL + <int>URGENCY_FIRE] = held_max
         self.heartbeat_latency = heartbeat_latency
         self.signal_latency = signal_latency
         self.buffers = <uint8_t*>malloc(DATAGRAMS * DATAGRAM_BYTES_MAX)
@@ -71,9 +81,11 @@ cdef class UdpListener:
         self.reply_bytes = <uint8_t*>malloc(REPLIES * REPLY_BYTES_MAX)
         self.reply_protocol = <uint8_t*>calloc(REPLIES, 1)
         self.reply_answer = <uint8_t*>calloc(REPLIES, 1)
+        self.reply_rank = <uint8_t*>calloc(REPLIES, 1)
         if (self.buffers == NULL or self.received == NULL or self.received_at == NULL or self.peers == NULL
                 or self.peeked == NULL or self.controls == NULL or self.replies == NULL or self.replies_at == NULL
-                or self.reply_bytes == NULL or self.reply_protocol == NULL or self.reply_answer == NULL):
+                or self.reply_bytes == NULL or self.reply_protocol == NULL or self.reply_answer == NULL
+                or self.reply_rank == NULL):
             raise MemoryError()
         self.held = <HeldReply*>memory_reserve(<size_t>held_max * sizeof(HeldReply))
         self.ask_for_called_address()
@@ -91,6 +103,7 @@ cdef class UdpListener:
         free(self.reply_bytes)
         free(self.reply_protocol)
         free(self.reply_answer)
+        free(self.reply_rank)
         memory_release(self.held, <size_t>self.held_max * sizeof(HeldReply))
 
     def ask_for_called_address(self):
@@ -255,29 +268,50 @@ cdef class UdpListener:
         message.msg_hdr.msg_controllen = self.received[index].msg_hdr.msg_controllen if self.from_called_address else 0
         self.reply_protocol[i] = taken.protocol
         self.reply_answer[i] = taken.answer
+        self.reply_rank[i] = rank_of(taken)
         self.replies_count = i + 1
         self.round_heartbeats += taken.kind == FRAME_HEARTBEAT
 
     cdef void hold(self, uint32_t index, const Arrival* arrival, const Taken* taken) noexcept nogil:
         """Keep a reply until its ticket is durable. Without room it is dropped: the transmitter sends again."""
-        cdef HeldReply* held
-        if self.held_head - self.held_tail == self.held_max:
-            self.counters.shed[<int>SHED_HELD_REPLY] += 1
+        cdef const msghdr* header = &self.received[index].msg_hdr
+        cdef HeldReply* held = self.new_held(rank_of(taken), header,
+                                             header.msg_controllen if self.from_called_address else 0)
+        if held == NULL:
             return
-        held = &self.held[self.held_head % self.held_max]
         held.ticket = taken.ticket
         held.received_ns = arrival.monotonic_ns
-        held.peer = self.peers[index]
-        held.peer_size = self.received[index].msg_hdr.msg_namelen
         held.size = taken.reply_size
         held.protocol = taken.protocol
         held.answer = taken.answer
-        held.control_size = 0
-        if self.from_called_address:
-            held.control_size = self.received[index].msg_hdr.msg_controllen
-            memcpy(held.control, self.received[index].msg_hdr.msg_control, held.control_size)
         memcpy(held.bytes, taken.reply, taken.reply_size)
+
+    cdef HeldReply* new_held(self, uint8_t rank, const msghdr* to, size_t control_size) noexcept nogil:
+        """Return the next place of the ring, with the addresses in it; NULL where none is left for this rank."""
+        cdef HeldReply* held = &self.held[self.held_head % self.held_max]
+        if self.held_head - self.held_tail >= self.held_for[rank]:
+            self.counters.shed[<int>SHED_HELD_REPLY] += 1
+            return NULL
+        held.peer = (<const sockaddr_in6*>to.msg_name)[0]
+        held.peer_size = to.msg_namelen
+        held.control_size = control_size
+        if control_size:
+            memcpy(held.control, to.msg_control, control_size)
         self.held_head += 1
+        return held
+
+    cdef void keep_reply(self, uint32_t index) noexcept nogil:
+        """Let a reply of this round, which the socket did not take, wait in the ring: its signal is durable."""
+        cdef const msghdr* header = &self.replies[index].msg_hdr
+        cdef HeldReply* held = self.new_held(self.reply_rank[index], header, header.msg_controllen)
+        if held == NULL:
+            return
+        held.ticket = TICKET_DURABLE
+        held.received_ns = self.round_ns
+        held.size = self.replies_at[index].iov_len
+        held.protocol = self.reply_protocol[index]
+        held.answer = self.reply_answer[index]
+        memcpy(held.bytes, self.replies_at[index].iov_base, held.size)
 
     cdef bint falls_behind(self) noexcept nogil:
         """Tell whether the kernel is about to drop datagrams: from three quarters of its buffer on, down to a half.
@@ -310,14 +344,23 @@ cdef class UdpListener:
         return sent
 
     cdef void send_replies(self) noexcept nogil:
-        """Send this round's replies and record how long they took."""
+        """Send this round's replies and record how long they took.
+
+        Of those that the socket does not take a heartbeat's is shed, and a signal's waits.
+        """
         cdef int64_t passed_ns
+        cdef uint32_t i, signals = self.replies_count - self.round_heartbeats
         if self.replies_count == 0:
             return
-        self.counters.shed[<int>SHED_REPLY] += self.replies_count - self.send(self.replies_count)
+        for i in range(self.send(self.replies_count), self.replies_count):
+            if self.reply_rank[i] == RANK_HEARTBEAT:
+                self.counters.shed[<int>SHED_REPLY] += 1
+            else:
+                self.keep_reply(i)
+                signals -= 1
         passed_ns = self.clock.monotonic_now() - self.round_ns
         histogram_add(&self.heartbeat_latency.data, passed_ns, self.round_heartbeats)
-        histogram_add(&self.signal_latency.data, passed_ns, self.replies_count - self.round_heartbeats)
+        histogram_add(&self.signal_latency.data, passed_ns, signals)
         self.replies_count = 0
         self.round_heartbeats = 0
 

@@ -144,6 +144,66 @@ def test_a_reply_that_is_owed_outlives_a_failure_of_the_journal(stuffed):
     assert heard == [accepted(alarm(ACCOUNTS[number])) for number in range(60)]
 
 
+def test_of_immediate_replies_that_the_socket_does_not_take_heartbeats_are_shed_and_signals_wait(stuffed):
+    world, udp, panel = stuffed
+    while udp.held_in:
+        udp.sweep()
+        replies(panel)
+    while not world.count("shed", "reply"):      # until the peer's queue is full again
+        panel.send(heartbeat(ACCOUNTS[100]))
+        udp.on_readable()
+    answered, measured = world.count("replies", "dc09", "accept"), world.latency["signal"].snapshot()[2]
+    for _ in range(3):
+        panel.send(alarm(ACCOUNTS[0]))           # durable long ago: its reply got lost on the way
+        panel.send(heartbeat(ACCOUNTS[101]))
+        udp.on_readable()
+    assert (udp.held_in, world.count("shed", "reply"), world.count("shed", "held_reply")) == (3, 4, 0)
+    panel.send(alarm(ACCOUNTS[61]))
+    udp.on_readable()
+    world.lose()
+    assert (udp.held_in, world.count("replies_withheld")) == (3, 1)
+    replies(panel)
+    udp.sweep()
+    assert replies(panel) == [accepted(alarm(ACCOUNTS[0]))] * 3
+    assert world.count("replies", "dc09", "accept") - answered == 3
+    assert world.latency["signal"].snapshot()[2] - measured == 3
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["waiting for the journal", "waiting for the socket"])
+def test_places_for_replies_that_wait_are_given_up_from_heartbeats_to_fires(stuffed, again):
+    world, _, panel = stuffed
+    replies(panel)
+    udp = world.udp(world.parts[0].socket, held_max=16)
+    kinds = [("LB", 12), ("FT", 14), ("FA", 16)]
+    sequence = 0
+    frames = {code: [alarm(ACCOUNTS[100], sequence := sequence + 1, code) for _ in range(20)] for code, _ in kinds}
+    if again:
+        for code, _ in kinds:
+            for frame in frames[code]:
+                panel.send(frame)
+                udp.on_readable()
+        world.journal()
+        while udp.held_in or world.parts[0].held_in:
+            replies(panel)
+            for part in world.parts:
+                part.sweep()
+        replies(panel)
+        shed = world.count("shed", "reply")
+        while world.count("shed", "reply") == shed:
+            panel.send(heartbeat(ACCOUNTS[100]))
+            udp.on_readable()
+    else:
+        for number in range(20):                 # heartbeats whose enrolment is on its way
+            panel.send(heartbeat(f"E{number:03X}"))
+            udp.on_readable()
+        assert udp.held_in == 8
+    for code, places in kinds:
+        for frame in frames[code]:
+            panel.send(frame)
+            udp.on_readable()
+        assert (code, udp.held_in) == (code, places)
+
+
 def test_no_new_connection_while_those_that_are_there_must_wait():
     world = World(rows=1024)
     world.enrol(*ACCOUNTS)
