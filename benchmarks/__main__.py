@@ -7,7 +7,8 @@ from pathlib import Path
 from benchmarks.harness import NotBuilt, Refused, Result, Size, machine, refuse_slow_builds, tell
 
 NAMES = ("udp", "mixed", "generator", "tcp", "connections", "decode", "wire", "encrypted", "levels", "crc", "copy",
-         "wheel", "paths", "journal", "takeover", "start", "snapshot", "manypaths", "durable", "drain", "alarms")
+         "wheel", "paths", "journal", "takeover", "start", "snapshot", "manypaths", "durable", "drain", "alarms",
+         "storm")
 
 
 def measure(name: str, size: Size, rounds: int | None) -> list[Result]:

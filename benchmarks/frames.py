@@ -49,6 +49,12 @@ def signals(count: int, accounts: int, first: int = 0) -> list[bytes]:
     return frames
 
 
+def fires(count: int, accounts: int) -> list[bytes]:
+    """`count` SIA-DCS frames with a fire each: all accounts at one point, then at the next. All have the same size."""
+    return [frame(f'"SIA-DCS"{turn + 1:04d}L0#{account:06X}[#{account:06X}|Nri1/FA{turn + 1:03d}]')
+            for turn, account in (divmod(index, accounts) for index in range(count))]
+
+
 def write_frames(path: Path, frames: Iterable[bytes]) -> Path:
     """Write the frames as the C clients read them: u16 little endian length, bytes."""
     path.write_bytes(b"".join(struct.pack("<H", len(one)) + one for one in frames))

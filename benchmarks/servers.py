@@ -63,10 +63,11 @@ def floor(name: str, *arguments: str) -> Iterator[Server]:
 
 
 @contextmanager
-def engine(directory: Path, configuration: str = ENGINE_CONFIGURATION) -> Iterator[Server]:
+def engine(directory: Path, configuration: str = ENGINE_CONFIGURATION, to: set[int] | None = None) -> Iterator[Server]:
     """Run `tocsin serve` with its data under `directory`; the address is found in the line that says ready.
 
     configuration  TOML
+    to             processors of it and its database; None: those of a server
     Raises  NotBuilt without the program, RuntimeError when it does not get ready in time
     """
     command = ROOT / ".venv" / "bin" / "tocsin"
@@ -76,7 +77,7 @@ def engine(directory: Path, configuration: str = ENGINE_CONFIGURATION) -> Iterat
     file = directory / "tocsin.toml"
     file.write_text(configuration)
     with started([str(command), "serve", "--config", str(file), "--listen", "127.0.0.1:0",
-                  "--http", "127.0.0.1:0", "--data", str(directory / "data")], ROOT) as child:
+                  "--http", "127.0.0.1:0", "--data", str(directory / "data")], ROOT, to=to) as child:
         found = line_of(child, r"ready listen=\S+:(\d+) http=(\S+) database=(\S+)", ENGINE_START_S_MAX)
         yield Server(pid=child.pid, port=int(found[1]), http=found[2], database=found[3])
 
@@ -95,10 +96,10 @@ def reading(server: Server, name: str) -> float:
 
 
 @contextmanager
-def started(command: Sequence[str], directory: Path,
-            environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program until the block ends, on the server's processor; `environment` None is our own."""
-    with pinned(processors()[0]):
+def started(command: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None,
+            to: set[int] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until the block ends, on the server's processor or `to`; `environment` None is our own."""
+    with pinned(to or processors()[0]):
         child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory, env=environment)
     try:
         yield child

@@ -1,7 +1,7 @@
 /* One client for floor and engine: keeps a deep window of frames outstanding, so that the server never waits for it.
  *
  *   udp_client --to PORT --frames FILE [--sockets 16] [--window 1024] [--seconds 3] [--warm-up 0.5]
- *              [--segment 16] [--rate 0] [--timeout-ms 100] [--linger-ms 0] [--watch PID]
+ *              [--segment 16] [--rate 0] [--timeout-ms 100] [--linger-ms 0] [--count 0] [--watch PID]
  *   udp_client --to PORT --draw ACCOUNTS [--drawn 2097152] [--seed 1] ...
  *
  * Each socket has its own share of the frames (frame i goes out of socket i modulo sockets), its own part of the
@@ -16,9 +16,11 @@
  *               single datagrams; the client's own cost falls, so that the server is what is measured. 1 turns it off.
  * --linger-ms N after the last frame goes on counting replies until none is missing, at most for N ms; the measured
  *               time then ends with the last reply.
+ * --count N     sends N frames, each once where the file has as many, and ends when each is answered or written off;
+ *               without a warm-up, and --seconds only says when to give up.
  * --watch PID   adds the CPU seconds that process spent during the measured time.
  *
- * Prints one JSON object. Counts are those of the measured time, after the warm-up.
+ * Prints one JSON object. Counts are those of the measured time, after the warm-up; `begin_s` is the monotonic clock.
  */
 #include "drawn.h"
 
@@ -29,6 +31,7 @@ typedef struct {
     int fd;
     uint32_t next;                   /* index of the frame to send next */
     uint64_t sent, closed;           /* closed: answered or written off; sent - closed is outstanding */
+    uint64_t sent_max;               /* then it is done */
     uint64_t sent_before;            /* sent, as it stood at the last look for losses */
 } Line;
 
@@ -44,12 +47,13 @@ static struct iovec send_spans[SENDS_MAX][SEGMENT_FRAMES_MAX], reply_spans[REPLI
 static uint8_t reply_bytes[REPLIES_MAX][REPLY_BYTES_MAX];
 static union { char bytes[CMSG_SPACE(sizeof(uint16_t))]; struct cmsghdr align; } control[SENDS_MAX];
 
-static void connect_all(int port)
+static void connect_all(int port, uint64_t count)
 {
     struct sockaddr_in server = loopback(port);
     for (uint32_t i = 0; i < line_count; i++) {
         lines[i].fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
         lines[i].next = i;
+        lines[i].sent_max = count > 0 ? (count + line_count - 1 - i) / line_count : UINT64_MAX;
         stop_unless(lines[i].fd >= 0, "socket");
         stop_unless(connect(lines[i].fd, (struct sockaddr *)&server, sizeof server) == 0, "connect");
         widen_buffers(lines[i].fd);
@@ -140,6 +144,14 @@ static void write_off(void)
     }
 }
 
+static int all_done(void)
+{
+    for (uint32_t i = 0; i < line_count; i++)
+        if (lines[i].closed < lines[i].sent_max)
+            return 0;
+    return 1;
+}
+
 /* One turn over all sockets with a full window; return whether anything moved. */
 static int turn_by_window(uint32_t window)
 {
@@ -148,8 +160,9 @@ static int turn_by_window(uint32_t window)
         Line *line = &lines[i];
         moved |= receive_some(line) > 0;
         uint32_t room = window - (uint32_t)(line->sent - line->closed);
+        uint64_t left = line->sent_max - line->sent;
         if (room > 0 && room >= window / 4)      /* in handfuls: a call for each frame would measure the client */
-            moved |= send_some(line, i, room) > 0;
+            moved |= send_some(line, i, room < left ? room : (uint32_t)left) > 0;
     }
     return moved;
 }
@@ -178,7 +191,7 @@ static void run_until(int64_t end_ns, double rate, uint32_t window, int64_t time
     int64_t begin_ns = monotonic_ns(), look_ns = begin_ns + timeout_ns, now_ns;
     uint64_t sent_at_begin = counts.sent;
     struct epoll_event ready[1];
-    while ((now_ns = monotonic_ns()) < end_ns) {
+    while ((now_ns = monotonic_ns()) < end_ns && !all_done()) {
         if (now_ns >= look_ns) {
             write_off();
             look_ns = now_ns + timeout_ns;
@@ -218,6 +231,7 @@ int main(int argc, char **argv)
 {
     int port = (int)option(argc, argv, "--to", 0), watched = (int)option(argc, argv, "--watch", 0);
     double seconds = option(argc, argv, "--seconds", 3), rate = option(argc, argv, "--rate", 0);
+    double warm_up = option(argc, argv, "--warm-up", 0.5), count = option(argc, argv, "--count", 0);
     uint32_t window = (uint32_t)option(argc, argv, "--window", 1024);
     int64_t timeout_ns = (int64_t)(option(argc, argv, "--timeout-ms", 100) * 1e6);
     line_count = (uint32_t)option(argc, argv, "--sockets", 16);
@@ -230,7 +244,7 @@ int main(int argc, char **argv)
                       : read_frames(option_text(argc, argv, "--frames"));
     stop_unless(line_count >= 1 && line_count <= SOCKETS_MAX && line_count <= frames.count, "--sockets");
     stop_unless(window >= line_count, "--window");
-    connect_all(port);
+    connect_all(port, (uint64_t)count);
     int waiter = epoll_create1(0);
     for (uint32_t i = 0; i < line_count; i++) {
         struct epoll_event event = {.events = EPOLLIN};
@@ -238,7 +252,8 @@ int main(int argc, char **argv)
     }
     window /= line_count;
 
-    run_until(monotonic_ns() + (int64_t)(option(argc, argv, "--warm-up", 0.5) * 1e9), rate, window, timeout_ns, waiter);
+    if (count == 0)
+        run_until(monotonic_ns() + (int64_t)(warm_up * 1e9), rate, window, timeout_ns, waiter);
     counts = (Counts){0};
     int64_t begin_ns = monotonic_ns();
     double own_s = own_cpu_s(), watched_s = process_cpu_s(watched);
@@ -247,9 +262,9 @@ int main(int argc, char **argv)
     end_ns = linger_until(end_ns, end_ns + (int64_t)(option(argc, argv, "--linger-ms", 0) * 1e6), waiter);
     double elapsed_s = (double)(end_ns - begin_ns) / 1e9;
     printf("{\"sent\": %llu, \"received\": %llu, \"lost\": %llu, \"late\": %llu, \"elapsed_s\": %.6f, \"rate\": %.1f, "
-           "\"client_cpu_s\": %.4f, \"server_cpu_s\": %.4f}\n",
+           "\"client_cpu_s\": %.4f, \"server_cpu_s\": %.4f, \"begin_s\": %.6f}\n",
            (unsigned long long)counts.sent, (unsigned long long)counts.received, (unsigned long long)counts.lost,
            (unsigned long long)counts.late, elapsed_s, (double)counts.received / elapsed_s, own_cpu_s() - own_s,
-           process_cpu_s(watched) - watched_s);
+           process_cpu_s(watched) - watched_s, (double)begin_ns / 1e9);
     return 0;
 }
