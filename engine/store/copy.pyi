@@ -44,12 +44,13 @@ class SignalCopy(Copy):
         """
 
 class EventCopy(Copy):
-    """Events in the order of EVENT_COLUMNS."""
+    """Events in the order of EVENT_COLUMNS: in place of their JSON what it is made of."""
 
     def __init__(self, partition: int = 0) -> None: ...
-    def add(self, outcome: Outcome, begin: int, end: int) -> int:
-        """Add the events [begin, end) of `outcome`; canaries are passed over.
+    def add(self, batch: Batch, outcome: Outcome, begin: int, end: int) -> int:
+        """Add the events [begin, end) of `outcome`, which was made of `batch`; canaries are passed over.
 
+        An event that no row of the batch made keeps its JSON.
         Returns  rows added. Raises MemoryError, and then none is
         """
 
@@ -80,5 +81,7 @@ def raw_of(batch: Batch, index: int) -> bytes:
     """Return the frame of one row as it came. Raises IndexError."""
 def is_signal(batch: Batch, index: int) -> bool:
     """Return whether a row is a signal; other kinds are not stored. Raises IndexError."""
-def event_of(outcome: Outcome, index: int) -> tuple[int, bytes]:
-    """Return number and JSON of one event as they came. Raises IndexError."""
+def numbers_of(outcome: Outcome, index: int) -> tuple[int, int]:
+    """Return the numbers of one event and of the signal behind it. Raises IndexError."""
+def json_of(outcome: Outcome, index: int) -> bytes:
+    """Return the JSON of one event as it came. Raises IndexError."""

@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 from codec.batch cimport Batch, Columns, NO_PATH, TIME_NONE, Text
 from codec.words cimport CLASS_COUNT, CONDITION_COUNT, PROTOCOL_COUNT, ROW_SIGNAL, STATE_COUNT
-from engine.filter.outcome cimport Events, Outcome, Verdicts
+from engine.filter.outcome cimport NO_ROW, Events, Outcome, Verdicts
 from engine.words cimport VERIFICATION_CANARY
 
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, STATE_TEXT
@@ -21,7 +21,8 @@ SIGNAL_COLUMNS = (
     "native", "details", "raw", "path", "sequence", "flags", "rule", "rule_version", "verdict", "reason")
 EVENT_COLUMNS = (
     "number", "type", "alarm_id", "signal_id", "opened_at", "received_at", "class", "condition", "state",
-    "verification", "priority", "count", "revision", "data")
+    "verification", "priority", "count", "revision", "data", "occurred_at", "protocol", "account", "realm",
+    "signal_class", "point", "native", "details")
 PATH_COLUMNS = (
     "key", "number", "transmitter", "protocol", "account", "realm", "listener", "receiver", "line", "network",
     "state", "last_seen_at", "supervision_ms", "enrolled_at", "peer")
@@ -30,14 +31,15 @@ ROLLUP_COLUMNS = ("path", "quarter", "frames", "longest_silence_ms")
 
 cdef enum:
     SIGNAL_FIELDS = 20
-    EVENT_FIELDS = 14
+    EVENT_FIELDS = 22
+    EVENT_ROW_FIELDS = 9             # the last of them: the JSON, or what the row behind the event says
     PATH_FIELDS = 15
     HEARTBEAT_FIELDS = 2
     ROLLUP_FIELDS = 4
     BUFFER_BYTES_MIN = 65536
     WORDS_MAX = 256
     SIGNAL_ROW_BYTES = 2 + SIGNAL_FIELDS * COPY_FIELD_BYTES_MAX + 6 * WORD_BYTES_MAX   # without its texts
-    EVENT_ROW_BYTES = 3 + EVENT_FIELDS * COPY_FIELD_BYTES_MAX + 5 * WORD_BYTES_MAX     # without its JSON
+    EVENT_ROW_BYTES = 3 + EVENT_FIELDS * COPY_FIELD_BYTES_MAX + 7 * WORD_BYTES_MAX     # without texts and JSON
 
 cdef int64_t DAY_NS = 86400 * 1000000000LL
 cdef int64_t SANE_FROM_NS = 0                                # 1970: earlier is a clock that was never set
@@ -146,10 +148,45 @@ cdef bint copy_signal(Buffer* buffer, const Columns* c, const Verdicts* v, uint3
     return True
 
 
-cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint32_t i, uint64_t base) noexcept nogil:
-    """Write event `i` in the order of EVENT_COLUMNS; False when there is no memory."""
+cdef uint8_t* put_event_row(uint8_t* at, const Columns* c, uint32_t row) noexcept nogil:
+    """Write what an event says of the row behind it; the JSON is made again of that.
+
+    Whole, as the codec's limits for a text are not above those of an event.
+    """
+    at = put_null(at)
+    at = put_null(at) if c.occurred_ns[row] == TIME_NONE else put_time(at, c.occurred_ns[row])
+    at = put_word(at, PROTOCOLS, WORDS_MAX, c.protocol[row])
+    at = put_text(at, c.arena, c.account[row])
+    at = put_text(at, c.arena, c.realm[row])
+    at = put_word(at, CLASSES, WORDS_MAX, c.signal_class[row])
+    at = put_text(at, c.arena, c.point[row])
+    at = put_text(at, c.arena, c.native[row])
+    return put_details(at, c.arena, c.details[row])
+
+
+cdef uint8_t* put_event_json(uint8_t* at, const uint8_t* json, uint32_t size) noexcept nogil:
+    """Write the JSON of an event that has no row behind it."""
+    cdef uint32_t i
+    at = put_jsonb(at, json, size)
+    for i in range(EVENT_ROW_FIELDS - 1):
+        at = put_null(at)
+    return at
+
+
+cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint32_t i, const Columns* c,
+                     uint64_t base) noexcept nogil:
+    """Write event `i` in the order of EVENT_COLUMNS; False when there is no memory.
+
+    arena  of the JSON
+    c      rows that the events were made of
+    """
+    cdef uint32_t row = e.row[i]
     cdef uint8_t* at
-    if not copy_room(buffer, EVENT_ROW_BYTES + e.json[i].size):
+    cdef size_t texts = e.json[i].size
+    if row != NO_ROW:
+        texts = <size_t>c.account[row].size + c.realm[row].size + c.point[row].size + c.native[row].size
+        texts += c.details[row].size
+    if not copy_room(buffer, EVENT_ROW_BYTES + texts):
         return False
     at = buffer.memory + buffer.used
     PUT_16(at, EVENT_FIELDS)
@@ -166,7 +203,10 @@ cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint
     at = put_16(at, e.priority[i])
     at = put_64(at, e.count[i])
     at = put_64(at, e.revision[i])
-    at = put_jsonb(at, arena + e.json[i].at, e.json[i].size)
+    if row == NO_ROW:
+        at = put_event_json(at, arena + e.json[i].at, e.json[i].size)
+    else:
+        at = put_event_row(at, c, row)
     buffer.used = at - buffer.memory
     return True
 
@@ -311,7 +351,8 @@ cdef class EventCopy(Copy):
         assert partition < 1024
         self.base = <uint64_t>partition << 53
 
-    def add(self, Outcome outcome not None, uint32_t begin, uint32_t end):
+    def add(self, Batch batch not None, Outcome outcome not None, uint32_t begin, uint32_t end):
+        cdef Columns* c = &batch.columns
         cdef uint32_t i, added = 0
         cdef size_t used = self.buffer.used
         cdef bint room = True
@@ -321,7 +362,8 @@ cdef class EventCopy(Copy):
             for i in range(begin, end):
                 if outcome.events.verification[i] == VERIFICATION_CANARY:
                     continue
-                room = copy_event(&self.buffer, &outcome.events, outcome.arena, i, self.base)
+                assert outcome.events.row[i] < c.count or outcome.events.row[i] == NO_ROW
+                room = copy_event(&self.buffer, &outcome.events, outcome.arena, i, c, self.base)
                 if not room:
                     break
                 added += 1
@@ -436,9 +478,16 @@ def is_signal(Batch batch not None, uint32_t index):
     return batch.columns.kind[index] == ROW_SIGNAL
 
 
-def event_of(Outcome outcome not None, uint32_t index):
-    """Number and JSON of one event as they came."""
+def numbers_of(Outcome outcome not None, uint32_t index):
+    """The numbers of one event and of the signal behind it."""
+    if index >= outcome.events_count:
+        raise IndexError(index)
+    return outcome.events.number[index], outcome.events.signal[index]
+
+
+def json_of(Outcome outcome not None, uint32_t index):
+    """The JSON of one event as it came."""
     if index >= outcome.events_count:
         raise IndexError(index)
     cdef Text json = outcome.events.json[index]
-    return outcome.events.number[index], <bytes>outcome.arena[json.at:json.at + json.size]
+    return <bytes>outcome.arena[json.at:json.at + json.size]

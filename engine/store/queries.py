@@ -26,7 +26,7 @@ WHERE id <= $1 AND id > $2 AND ($3::text IS NULL OR account = $3) AND ($4::text 
 ORDER BY id DESC LIMIT $7"""
 NEWEST = "SELECT max(partition::bigint << 53 | number) FROM tocsin.position WHERE consumer = 'store'"
 ALARMS = """
-SELECT * FROM tocsin.alarm WHERE id < $1 AND (NOT $2 OR state <> 'cleared') ORDER BY id DESC LIMIT $3"""
+SELECT * FROM tocsin.alarm WHERE id < $1 AND (NOT $2 OR cleared_at IS NULL) ORDER BY id DESC LIMIT $3"""
 EVENTS = "SELECT number, type, received_at, data FROM tocsin.event WHERE alarm_id = $1 ORDER BY number LIMIT $2"
 VERDICTS = "SELECT * FROM tocsin.verdict WHERE signal_id = $1 ORDER BY number LIMIT $2"
 PATHS = """

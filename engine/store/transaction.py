@@ -20,8 +20,9 @@ from engine.store.copy import (
     EventCopy,
     SignalCopy,
     days,
-    event_of,
     is_signal,
+    json_of,
+    numbers_of,
     raw_of,
 )
 from engine.store.partitions import DAY_NS, Partitions, day_number
@@ -43,17 +44,19 @@ UPDATE tocsin.position SET number = $4, updated_at = $5 WHERE journal = $1 AND p
 REFUSE = """
 INSERT INTO tocsin.refused (id, what, at, sqlstate, error, raw) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING"""
-# The last event of each alarm says what the alarm is now.
-UPDATE_ALARMS = """
-INSERT INTO tocsin.alarm AS a (id, state, protocol, account, facility, area, class, condition, point, verification,
-    priority, count, revision, opened_at, updated_at, cleared_at, signal_id, event_number)
-SELECT DISTINCT ON (alarm_id) alarm_id, type, data->'data'->>'protocol', data->'data'->>'account',
-    data->'data'->>'facility', data->'data'->>'area', class, condition, data->'data'->>'point', verification, priority,
-    count, revision, opened_at, received_at, CASE type WHEN 'cleared' THEN received_at END, signal_id, number
-FROM tocsin.event WHERE number BETWEEN $1 AND $2 ORDER BY alarm_id, number DESC
+# The last event of each alarm says what the alarm is now. $1 and $2: the first and last event; $3: the signal behind
+# the first. Alarms from that number on were raised here: nothing is there to be looked for, which makes them cheaper.
+LAST_EVENTS = """
+INSERT INTO tocsin.alarm AS a (id, state, protocol, account, class, condition, point, verification, priority, count,
+    revision, opened_at, updated_at, cleared_at, signal_id, event_number)
+SELECT DISTINCT ON (alarm_id) alarm_id, type, protocol, account, class, condition, point, verification, priority, count,
+    revision, opened_at, received_at, CASE type WHEN 'cleared' THEN received_at END, signal_id, number
+FROM tocsin.event_row WHERE number BETWEEN $1 AND $2 AND alarm_id {} $3 ORDER BY alarm_id, number DESC"""
+ADD_ALARMS = LAST_EVENTS.format(">=")
+UPDATE_ALARMS = LAST_EVENTS.format("<") + """
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, protocol = excluded.protocol, account = excluded.account,
-    facility = excluded.facility, area = excluded.area, class = excluded.class, condition = excluded.condition,
-    point = excluded.point, verification = excluded.verification, priority = excluded.priority, count = excluded.count,
+    class = excluded.class, condition = excluded.condition, point = excluded.point,
+    verification = excluded.verification, priority = excluded.priority, count = excluded.count,
     revision = excluded.revision, updated_at = excluded.updated_at, cleared_at = excluded.cleared_at,
     signal_id = excluded.signal_id, event_number = excluded.event_number
 WHERE a.event_number < excluded.event_number"""
@@ -237,13 +240,14 @@ class Transaction:
     async def _copy_events(self, connection: Any, pieces: list[Piece], written: Written) -> None:
         self.events.clear()
         for piece in pieces:
-            self.events.add(piece.entry[2], piece.begin, piece.end)
+            self.events.add(piece.entry[1], piece.entry[2], piece.begin, piece.end)
         if not self.events.rows:         # a canary's alone
             return
-        await self._copy(connection, "event", EVENT_COLUMNS, self.events)
-        first, _ = event_of(pieces[0].entry[2], pieces[0].begin)
-        last, _ = event_of(pieces[-1].entry[2], pieces[-1].end - 1)
-        await connection.execute(UPDATE_ALARMS, self.base | first, self.base | last)
+        await self._copy(connection, "event_row", EVENT_COLUMNS, self.events)
+        first, signal = numbers_of(pieces[0].entry[2], pieces[0].begin)
+        last, _ = numbers_of(pieces[-1].entry[2], pieces[-1].end - 1)
+        for statement in (ADD_ALARMS, UPDATE_ALARMS):
+            await connection.execute(statement, self.base | first, self.base | last, self.base | signal)
         written.events += self.events.rows
 
     async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy) -> None:
@@ -258,6 +262,6 @@ class Transaction:
             what, number, raw = "signal", first + piece.begin, raw_of(batch, piece.begin)
         else:
             what = "event"
-            number, raw = event_of(outcome, piece.begin)
+            (number, _), raw = numbers_of(outcome, piece.begin), json_of(outcome, piece.begin)
         await connection.execute(REFUSE, self.base | number, what, moment(self.clock.wall_ns()), error.sqlstate,
                                  str(error), raw)

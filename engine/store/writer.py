@@ -25,6 +25,7 @@ from engine.store.source import Ahead, Source, Trimmed
 from engine.store.transaction import CONSUMER, MOVE_POSITION, PositionMoved, Transaction, moment
 
 LOG = logging.getLogger("engine.store")
+SORT_MEMORY = "32MB"                 # the events of one transaction are sorted by alarm; no file is written for it
 SESSION_ERRORS = (*DATABASE_ERRORS, SchemaError, PositionMoved)
 
 READ_POSITION = "SELECT number FROM tocsin.position WHERE journal = $1 AND partition = $2 AND consumer = $3"
@@ -143,7 +144,7 @@ class Store:
         """Live on one connection until the source has ended. Raises SESSION_ERRORS when the connection fails."""
         connection = await self.connect(
             self.url(), timeout=self.settings.connect_s_max, command_timeout=self.settings.write_s_max,
-            server_settings={"application_name": "tocsin store", "timezone": "UTC"})
+            server_settings={"application_name": "tocsin store", "timezone": "UTC", "work_mem": SORT_MEMORY})
         try:
             self._partitions.forget()
             await migrate(connection)

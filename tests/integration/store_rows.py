@@ -12,6 +12,7 @@ from engine.store.source import Ahead, Entry, Trimmed
 
 NOW_NS = 1_767_225_600_000_000_000       # 2026-01-01 00:00 UTC
 SECOND_NS = 1_000_000_000
+NO_ROW = 0xFFFFFFFF                      # an event that no row of its batch made keeps its JSON
 EVENT_FIELDS = (("number", "Q"), ("alarm", "Q"), ("signal", "Q"), ("opened_ns", "q"), ("received_ns", "q"),
                 ("row", "I"), ("count", "I"), ("revision", "I"))
 EVENT_SMALL = (("condition", "H"), ("type", "B"), ("signal_class", "B"), ("state", "B"), ("verification", "B"),

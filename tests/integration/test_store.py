@@ -3,18 +3,22 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from codec.batch import Batch
 from engine.clock import Clock, FakeClock
+from engine.filter.filter import Filter
+from engine.filter.outcome import Outcome
 from engine.store.copy import HeartbeatCopy, PathCopy, RollupCopy
 from engine.store.migrate import SchemaError, files, migrate
 from engine.store.queries import DatabaseAway, Queries
 from engine.store.settings import StoreSettings
 from engine.store.writer import Store
-from tests.integration.store_rows import NOW_NS, SECOND_NS, ListSource, entry, event, outcome
+from tests.integration.store_rows import NO_ROW, NOW_NS, SECOND_NS, ListSource, entry, event, outcome
 
 FIRST = 1_000_001
 DAY_NS = 86_400 * SECOND_NS
@@ -92,6 +96,50 @@ async def test_events_and_the_alarm_they_make(database: str) -> None:
                                               (FIRST + 2, "raised", 1, "1234", "1/2", 8, False, None)]
 
 
+async def test_an_event_is_read_as_it_left(database: str) -> None:
+    batch = Batch(6, 16384)
+    rows: list[dict[str, object]] = [
+        {"account": "0001", "point": "1/2", "native": 'FA"1\\é', "occurred_ns": NOW_NS - 1},
+        {"account": "0001", "point": "1/3", "condition": 3, "details": '{"room":"é","n":[1,null]}'},
+        {"account": "0002", "realm": "nghe-an", "signal_class": 2, "occurred_ns": -(1 << 62)},
+        {"account": "0001", "point": "1/2", "state": 2}, {"account": "0001", "point": "1/3", "state": 2},
+        {"account": "0003", "point": "é" * 32, "details": '{"long":"%s"}' % ("x" * 4085)}]
+    for second, row in enumerate(rows):
+        assert batch.add(**{"protocol": 1, "signal_class": 1, "condition": 1, "state": 1,  # type: ignore[arg-type]
+                            "received_ns": NOW_NS + second * SECOND_NS + 1999, **row})
+    made = Outcome.view(Filter(41, hash_key=bytes(16)).apply(FIRST, batch))
+    left = [made.event(index) for index in range(made.events_in)]
+    assert [one["type"] for one in left] == ["raised", "updated", "raised", "updated", "cleared", "raised"]
+    await store_all(ListSource([(FIRST, batch, made)], partition=2), database)
+    stored = await fetch(database, "SELECT number, data FROM tocsin.event ORDER BY number")
+    assert [row["number"] for row in stored] == [2 << 53 | number for number in range(41, 47)]
+    assert [json.loads(row["data"]) for row in stored] == [json.loads(one["json"]) for one in left]
+
+
+async def test_events_that_keep_their_json(database: str, tmp_path: Path) -> None:
+    """Those of an engine that stored it, and those that no row of their batch made."""
+    for number, path in files():
+        if number < 5:
+            (tmp_path / path.name).write_text(path.read_text())
+    connection = await asyncpg.connect(database)
+    await migrate(connection, tmp_path)
+    await connection.execute(
+        "INSERT INTO tocsin.event VALUES (4, 'raised', 3, 3, now(), now(), 'fire', 'smoke', 'raised', 'unconfirmed', "
+        "1, 1, 1, '{\"id\": \"4\"}')")
+    await connection.close()
+    kept = event(5, FIRST, FIRST, row=NO_ROW, json=b'{"id": "five"}')
+    await store_all(ListSource([entry(FIRST, 1, events=[kept])]), database)
+    stored = await fetch(database, "SELECT number, data->>'id' AS id FROM tocsin.event ORDER BY number")
+    assert [tuple(row) for row in stored] == [(4, "4"), (5, "five")]
+
+
+async def test_an_alarm_whose_beginning_is_not_stored(database: str) -> None:
+    source = ListSource([entry(FIRST, 2, events=[event(6, FIRST, 77, 2, 2), event(7, FIRST + 1, FIRST + 1)])])
+    await store_all(source, database)
+    alarms = await fetch(database, "SELECT id, state, revision FROM tocsin.alarm ORDER BY id")
+    assert [tuple(row) for row in alarms] == [(77, "updated", 2), (FIRST + 1, "raised", 1)]
+
+
 async def test_partition_stands_in_the_ids(database: str) -> None:
     await store_all(ListSource([entry(FIRST, 1, events=[event(5, FIRST, FIRST)])], partition=3), database)
     assert [row["id"] for row in await fetch(database, "SELECT id FROM tocsin.signal")] == [3 << 53 | FIRST]
@@ -159,7 +207,7 @@ async def test_a_refused_row_is_alone(database: str, rows: int, bad: set[int]) -
 
 
 async def test_a_refused_event_is_alone(database: str) -> None:
-    broken = event(6, FIRST + 1, FIRST, 2, 2, json=b'{"text": "\\u0000"}')
+    broken = event(6, FIRST + 1, FIRST, 2, 2, row=NO_ROW, json=b'{"text": "\\u0000"}')
     events = [event(5, FIRST, FIRST), broken, event(7, FIRST + 2, FIRST, 3, 3)]
     store = await store_all(ListSource([entry(FIRST, 3, events=events)]), database)
     assert [row["number"] for row in await fetch(database, "SELECT number FROM tocsin.event ORDER BY 1")] == [5, 7]

@@ -11,7 +11,7 @@ import json
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,7 @@ import asyncpg
 from engine.store import migrate, transaction, writer
 from engine.store.copy import EVENT_COLUMNS, PATH_COLUMNS, SIGNAL_COLUMNS
 
+EPOCH = datetime(2000, 1, 1)
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 NUMBERS = {"id", "number", "alarm_id", "signal_id", "received_at", "occurred_at", "opened_at", "path", "sequence",
            "flags", "rule", "rule_version", "priority", "count", "revision", "supervision_ms", "last_seen_at",
@@ -135,8 +136,9 @@ class Connection:
             refused = arguments[0], arguments[1]
             self.change(lambda tables: tables.refused.append(refused))
         else:
-            known = (transaction.UPDATE_ALARMS, "SELECT pg_advisory", "CREATE TEMP TABLE", "\nCREATE TEMP TABLE",
-                     "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup", "SET LOCAL")
+            known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, "SELECT pg_advisory", "CREATE TEMP TABLE",
+                     "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
+                     "SET LOCAL")
             assert statement.startswith(known), statement
 
     async def copy_to_table(self, table: str, *, columns: tuple[str, ...], source: Any, **options: Any) -> None:
@@ -145,17 +147,18 @@ class Connection:
             await self.ask("copy")
             data += part
         await self.ask("copied")
-        rows = rows_of(bytes(data), columns) if table in ("signal_row", "event", "staging_path") else []
+        rows = rows_of(bytes(data), columns) if table in ("signal_row", "event_row", "staging_path") else []
         if table == "signal_row":
             assert columns == SIGNAL_COLUMNS
             if any(self._database.poison(row) for row in rows):
                 raise asyncpg.DataError("invalid byte sequence")
             self.change(lambda tables: tables.signals.extend(rows))
-        elif table == "event":
+        elif table == "event_row":
             assert columns == EVENT_COLUMNS
             known = {row["number"] for row in self._database.tables.events}
             if any(row["number"] in known for row in rows):
                 raise asyncpg.UniqueViolationError("duplicate key value violates unique constraint")
+            rows = [{**row, "data": row["data"] or cloud_event(row)} for row in rows]
             self.change(lambda tables: tables.events.extend(rows))
         elif table == "staging_path":
             assert columns == PATH_COLUMNS
@@ -220,3 +223,23 @@ def value_of(name: str, raw: bytes | None) -> Any:
     if name in ("data", "details"):
         return json.loads(raw[1:] if raw[:1] == b"\1" else raw)
     return int.from_bytes(raw, "big", signed=True) if name in NUMBERS else raw.decode()
+
+
+def cloud_event(row: Row) -> Row:
+    """Make the event's JSON of its columns, as the view tocsin.event does."""
+    number = str(row["number"])
+    said = {name: row[name] for name in (
+        "protocol", "account", "realm", "class", "signal_class", "condition", "state", "point", "verification",
+        "priority", "revision", "count", "native", "details")}
+    data = {**said, "alarm_id": str(row["alarm_id"]), "signal_id": str(row["signal_id"]), "facility": None,
+            "area": None, "occurred_at": time_of(row["occurred_at"]), "received_at": time_of(row["received_at"]),
+            "first_received_at": time_of(row["opened_at"]), "durable": True}
+    return {"specversion": "1.0", "id": number, "source": "tocsin", "type": f"io.tocsin.alarm.{row['type']}",
+            "subject": f"{row['protocol']}:{row['account']}" + (f"@{row['realm']}" if row["realm"] else ""),
+            "time": time_of(row["received_at"]), "datacontenttype": "application/json", "sequence": number.zfill(20),
+            "data": data}
+
+
+def time_of(us: int | None) -> str | None:
+    """Return a timestamptz, microseconds since 2000, as an event says it."""
+    return None if us is None else f"{EPOCH + timedelta(microseconds=us):%Y-%m-%dT%H:%M:%S.%fZ}"

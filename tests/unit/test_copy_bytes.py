@@ -8,7 +8,7 @@ import pytest
 from codec.batch import Batch
 from engine.store import copy
 from engine.store.copy import EventCopy, HeartbeatCopy, PathCopy, RollupCopy, SignalCopy
-from tests.integration.store_rows import NOW_NS, entry, event, outcome
+from tests.integration.store_rows import NO_ROW, NOW_NS, entry, event, outcome
 
 US_2000 = 946_684_800_000_000
 
@@ -41,7 +41,8 @@ def test_canaries_are_no_rows() -> None:
     batch.add(protocol=1, account="0001", signal_class=1, state=1, received_ns=NOW_NS)
     made = outcome([(1, 7, 10, 2), (1, 1, 1, 2)], [event(5, 77, 77, verification=6), event(6, 78, 78)])
     signals, events = SignalCopy(), EventCopy()
-    assert (signals.add(batch, made, 77, 0, 2, 0), events.add(made, 0, 2), events.add(made, 0, 1)) == (1, 1, 0)
+    assert signals.add(batch, made, 77, 0, 2, 0) == 1
+    assert (events.add(batch, made, 0, 2), events.add(batch, made, 0, 1)) == (1, 0)
     assert [number(row[0]) for row in fields(bytes(memoryview(events)))] == [6]
 
 
@@ -125,15 +126,25 @@ def test_a_range_beyond_the_batch_is_ours(begin: int, end: int) -> None:
 
 
 def test_an_event_field_by_field() -> None:
+    _, batch, _ = entry(8, 1, realm="r", details='{"a":1}')
     rows = EventCopy(1)
-    events = [event(9, 8, 7), event(10, 8, 7, 2, 2, json=b"{}")]
-    assert rows.add(outcome([], events), 1, 2) == 1
-    named = dict(zip(copy.EVENT_COLUMNS, fields(bytes(memoryview(rows)))[0], strict=True))
-    assert [number(named[name]) & (1 << 53) - 1 for name in ("number", "signal_id", "alarm_id")] == [10, 8, 7]
-    assert number(named["number"]) >> 53 == 1
-    assert (named["type"], named["verification"], named["data"]) == (b"updated", b"unconfirmed", b"\x01{}")
-    assert (number(named["priority"]), number(named["count"]), number(named["revision"])) == (9, 2, 2)
-    assert copy.event_of(outcome([], events), 1) == (10, b"{}")
+    events = [event(9, 8, 7), event(10, 8, 7, 2, 2), event(11, 8, 7, 2, 2, row=NO_ROW, json=b"{}")]
+    made = outcome([], events)
+    assert rows.add(batch, made, 1, 3) == 2
+    first, second = (dict(zip(copy.EVENT_COLUMNS, row, strict=True)) for row in fields(bytes(memoryview(rows))))
+    assert [number(first[name]) & (1 << 53) - 1 for name in ("number", "signal_id", "alarm_id")] == [10, 8, 7]
+    assert number(first["number"]) >> 53 == 1
+    assert (first["type"], first["verification"], first["data"]) == (b"updated", b"unconfirmed", None)
+    assert (number(first["priority"]), number(first["count"]), number(first["revision"])) == (9, 2, 2)
+    told = ("occurred_at", "protocol", "account", "realm", "signal_class", "point", "native", "details")
+    assert [first[name] for name in told] == [None, b"dc09", b"1234", b"r", b"fire", b"1/2", b"FA 8", b'\x01{"a":1}']
+    assert (second["data"], {second[name] for name in told}) == (b"\x01{}", {None})
+    assert (copy.numbers_of(made, 2), copy.json_of(made, 2)) == ((11, 8), b"{}")
+
+
+def test_an_event_of_a_row_beyond_the_batch_is_ours() -> None:
+    with pytest.raises(AssertionError):
+        EventCopy().add(Batch(1, 16), outcome([], [event(9, 8, 7)]), 0, 1)
 
 
 def test_side_rows() -> None:
