@@ -170,7 +170,7 @@ class Store:
     """[store]: the way into PostgreSQL."""
 
     batch_rows: int = whole(20_000, 1, 1_000_000, "rows", "signals in one transaction")
-    batch_bytes: int = size("16MiB", "64KiB", "256MiB", "bytes in one transaction")
+    batch_bytes: int = size("64MiB", "64KiB", "256MiB", "bytes in one transaction")
     last_seen_every_ns: int = duration("5m", "1s", "1d", "how often path.last_seen_at is written; states go at once")
     heartbeats: str = choice("rollup", ("rollup", "all", "none"),
                              "rollup: count and longest silence by path and quarter hour; all: a row each, best effort")

@@ -9,7 +9,7 @@ class StoreSettings:
     """How much is written at once, and how long anything may take."""
 
     batch_rows: int = 20_000             # rows of one transaction, 1..1000000; one entry more at most
-    batch_bytes: int = 16 << 20          # COPY bytes of one transaction; one entry more at most
+    batch_bytes: int = 64 << 20          # COPY bytes of one transaction; one entry more at most
     backoff_s_min: float = 0.1           # pause before the first new try to connect
     backoff_s_max: float = 5.0
     connect_s_max: float = 10.0

@@ -28,8 +28,8 @@ from engine.store.copy import (
 from engine.store.partitions import DAY_NS, Partitions, day_number
 from engine.store.source import Entry
 
-SLICE_BYTES = 256 << 10              # of a COPY, handed to the socket at once
-PAUSE_ROWS = 2048                    # rows encoded before the loop may turn to others; well below 1 ms
+SLICE_BYTES = 2 << 20                # of a COPY, handed to the socket at once
+PAUSE_ROWS = 4096                    # rows encoded before the loop may turn to others; well below 1 ms
 CONSUMER = "store"
 # The database refuses the data itself: bad values (22), violated constraints (23), values beyond its limits (54).
 DATA_ERROR_CLASSES = ("22", "23", "54")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import socket
 from pathlib import Path
 
 import asyncpg
@@ -17,10 +18,11 @@ from engine.store.copy import HeartbeatCopy, PathCopy, RollupCopy
 from engine.store.migrate import SchemaError, files, migrate
 from engine.store.queries import DatabaseAway, Queries
 from engine.store.settings import StoreSettings
-from engine.store.writer import Store
+from engine.store.writer import SEND_BUFFER_BYTES, Store, widen
 from tests.integration.store_rows import NO_ROW, NOW_NS, SECOND_NS, ListSource, entry, event, outcome
 
 FIRST = 1_000_001
+WMEM_MAX = int(Path("/proc/sys/net/core/wmem_max").read_text())
 DAY_NS = 86_400 * SECOND_NS
 
 
@@ -318,6 +320,16 @@ async def test_queries(database: str) -> None:
     with pytest.raises(DatabaseAway):
         await away.signals()
     await away.close()
+
+
+async def test_a_local_socket_takes_more_at_once(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    link = connection._transport.get_extra_info("socket")
+    before = link.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    widen(connection)
+    after = link.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    assert after >= min(2 * WMEM_MAX, 2 * SEND_BUFFER_BYTES) >= before
+    await connection.close()
 
 
 async def test_a_changed_schema_file_is_an_error(database: str, tmp_path: object) -> None:
