@@ -3,6 +3,8 @@
 storm.floor     the bare UDP server answers the same frames to the same client; it reads nothing, and keeps nothing
 storm.engine    `tocsin serve`, its PostgreSQL, one subscriber and the client, all on the same two cores
 Target          engine / floor at least 0.25
+storm.to_10     a smaller storm with so many subscribers: what one more costs is seen in `loop_us`
+storm.to_100
 
 Each frame is sent once: every transmitter raises a fire, then another one at its next point. The engine's rate is over
 the time from the first frame to the last reply, the last event at the subscriber and the last row in the database,
@@ -15,7 +17,7 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -53,6 +55,10 @@ class Shape:
 SHAPES: dict[Size, Shape] = {"smoke": Shape(1000, 200, 4, 64), "full": Shape(300_000, 100_000, 16, 4096)}
 
 
+CROWD_SHAPES: dict[Size, Shape] = {"smoke": Shape(200, 200, 4, 64), "full": Shape(30_000, 30_000, 16, 4096)}
+CROWDS: dict[Size, tuple[int, ...]] = {"smoke": (2,), "full": (10, 100)}
+
+
 def run(size: Size, rounds: int = 3) -> list[Result]:
     """Measure floor and engine in turn.
 
@@ -73,15 +79,27 @@ def run(size: Size, rounds: int = 3) -> list[Result]:
         def on_engine() -> float:
             directory = Path(name) / str(len(storms))
             directory.mkdir()
-            storms.append(storm(directory, file, known, shape))
+            storms.append(storm(directory, file, known, shape, 1))
             return storms[-1]["rate"]
 
+        crowds = [crowd(Path(name), size, subscribers) for subscribers in CROWDS[size]]
         found = in_turn(rounds, {"floor": on_floor, "engine": on_engine})
     facts: dict[str, dict[str, float | int | str]] = {
         "floor": {}, "engine": {"ratio": ratio(found["engine"], found["floor"]), "ratio_min": RATIO_MIN,
                                 **{fact: median(one[fact] for one in storms) for fact in storms[0] if fact != "rate"}}}
-    return [Result(f"storm.{side}", size, shape.frames, "frame", found[side].median, found[side].spread,
-                   digest(*frames), facts[side]) for side in found]
+    return [*(Result(f"storm.{side}", size, shape.frames, "frame", found[side].median, found[side].spread,
+                     digest(*frames), facts[side]) for side in found), *crowds]
+
+
+def crowd(directory: Path, size: Size, subscribers: int) -> Result:
+    """Let a smaller storm go to so many subscribers."""
+    shape, place = CROWD_SHAPES[size], directory / f"crowd-{subscribers}"
+    place.mkdir()
+    frames = fires(shape.frames, shape.accounts)
+    report = storm(place, write_frames(place / "fires", frames),
+                   write_frames(place / "heartbeats", heartbeats(shape.accounts)), shape, subscribers)
+    return Result(f"storm.to_{subscribers}", size, shape.frames, "frame", report["rate"], 0.0, digest(*frames),
+                  {name: value for name, value in report.items() if name != "rate"})
 
 
 def client(server: Server, file: Path, frames: int, shape: Shape) -> Report:
@@ -99,30 +117,33 @@ def client(server: Server, file: Path, frames: int, shape: Shape) -> Report:
     return report
 
 
-def storm(directory: Path, file: Path, known: Path, shape: Shape) -> Report:
+def storm(directory: Path, file: Path, known: Path, shape: Shape, subscribers: int) -> Report:
     """Let one storm go over an engine of its own; return the rate and where the time went, microseconds a frame."""
     with engine(directory, to=os.sched_getaffinity(0)) as server:
         client(server, known, shape.accounts, shape)
         while reading(server, "tocsin_store_lag_rows"):
             sleep(POLL_S)
         sleep(SETTLE_S)
-        with subscriber(server, shape) as ear:
+        with ExitStack() as stack:
+            ears = [stack.enter_context(subscriber(server, shape)) for _ in range(subscribers)]
             before = asyncio.run(processor_s(server))
             sent = client(server, file, shape.frames, shape)
             stored = asyncio.run(stored_at(server, journalled(server)))
-            heard = told(ear)
+            heard = [told(ear) for ear in ears]
             after = asyncio.run(processor_s(server))
         counted = asyncio.run(asked(server, COUNTS))[0]
-    if (heard["events"], *counted) != (shape.frames,) * 3:
-        raise Refused(f"{shape.frames} frames, {heard['events']} events heard, {tuple(counted)} rows and events stored")
+    fewest, last_s = min(one["events"] for one in heard), max(one["last_s"] for one in heard)
+    if (fewest, *counted) != (shape.frames,) * 3:
+        raise Refused(f"{shape.frames} frames, {fewest} events heard, {tuple(counted)} rows and events stored")
     replied = sent["begin_s"] + sent["elapsed_s"]
-    end = max(replied, heard["last_s"], stored)
+    end = max(replied, last_s, stored)
     spent = dict.fromkeys(PARTS, 0.0)
     for (part, number), now_s in after.items():
         spent[part] += 1e6 * (now_s - before.get((part, number), 0.0)) / shape.frames
     return {"rate": shape.frames / (end - sent["begin_s"]), "replied_per_s": sent["rate"],
-            "forwarded_later_s": heard["last_s"] - replied, "stored_later_s": stored - replied, **spent,
-            "client_us": 1e6 * sent["client_cpu_s"] / shape.frames, "reader_us": 1e6 * heard["cpu_s"] / shape.frames}
+            "forwarded_later_s": last_s - replied, "stored_later_s": stored - replied, **spent,
+            "client_us": 1e6 * sent["client_cpu_s"] / shape.frames,
+            "reader_us": 1e6 * sum(one["cpu_s"] for one in heard) / shape.frames}
 
 
 @contextmanager
