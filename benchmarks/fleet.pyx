@@ -6,9 +6,9 @@ from codec.frame cimport NUMBER_NONE, number_pack
 from codec.words cimport PROTOCOL_DC09
 from engine.index cimport Slot, index_fetch
 from engine.learned cimport SEEN_CLEAR, Learned, learned_add
-from engine.paths cimport (PATH_UP, Path, PathKey, PathTable, path_fetch, path_find, path_find_hashed, path_hash,
-                           path_touch)
+from engine.paths cimport (PATH_UP, Path, PathKey, PathTable, path_fetch, path_find, path_find_hashed, path_hash)
 from engine.supervise.wheel cimport Link, Wheel
+from engine.touch cimport path_touch
 
 cdef enum:
     DUE_ROOM = 4096

@@ -41,3 +41,4 @@ cdef inline void histogram_add(HistogramData* h, int64_t ns, uint64_t count) noe
 
 cdef class Histogram:
     cdef HistogramData data          # borrowed by C code as long as it holds the object
+    cdef list parts                  # of other threads; a reading of this one counts them in

@@ -8,3 +8,5 @@ class Histogram:
         """Count `count` durations of `ns` each; one below zero counts as zero."""
     def snapshot(self) -> tuple[tuple[int, ...], int, int]:
         """Return (buckets, sum in ns, count); a bucket holds its own count only, and the last has no bound."""
+    def part(self) -> Histogram:
+        """Return a histogram for one more thread, which this one's snapshot counts in."""

@@ -8,16 +8,18 @@
 # One slot is 8 bytes: the upper half of the hash as a tag, and number + 1 (0 = free). Linear probing; removal shifts
 # the rest of the run back, so there are no tombstones. Load at most 5/8: an index is made for all the records that its
 # owner may ever hold and does not grow.
+#
+# One thread writes. Others may look up meanwhile where nothing is ever removed: a slot is written once, as a whole, and
+# who finds a number in it sees the record that was filled before index_put. Nobody waits for anybody.
 
 from libc.stdint cimport uint32_t, uint64_t
+from engine.atomics cimport acquire_64, publish_64
 from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 
 cdef enum:
     INDEX_NONE = 0xFFFFFFFF
 
-cdef struct Slot:
-    uint32_t tag
-    uint32_t number          # + 1; 0 = free
+ctypedef uint64_t Slot       # upper half: tag; lower half: number + 1, 0 = free
 
 cdef struct Index:
     Slot*    slots           # owned
@@ -48,6 +50,12 @@ cdef inline void index_destroy(Index* index) noexcept:
     memory_release(index.slots, (index.mask + 1) * sizeof(Slot))
     index.slots = NULL
 
+cdef inline uint32_t slot_tag(Slot slot) noexcept nogil:
+    return <uint32_t>(slot >> 32)
+
+cdef inline uint32_t slot_number(Slot slot) noexcept nogil:
+    return <uint32_t>slot
+
 cdef inline uint64_t index_home(const Index* index, uint32_t tag) noexcept nogil:
     # The tag is spread again so that the slot does not depend on its low bits alone.
     return (<uint64_t>tag * <uint64_t>0x9E3779B97F4A7C15 >> 20) & index.mask
@@ -66,39 +74,38 @@ cdef inline uint32_t index_next(const Index* index, Probe* probe) noexcept nogil
     """Return the next number whose tag fits, or INDEX_NONE."""
     cdef Slot slot
     while True:
-        slot = index.slots[probe.at]
-        if slot.number == 0:
+        slot = acquire_64(&index.slots[probe.at])
+        if slot_number(slot) == 0:
             return INDEX_NONE
         probe.at = (probe.at + 1) & index.mask
-        if slot.tag == probe.tag:
-            return slot.number - 1
+        if slot_tag(slot) == probe.tag:
+            return slot_number(slot) - 1
 
 cdef inline void index_put(Index* index, uint64_t hash, uint32_t number) noexcept nogil:
     """Add a number; the caller knows that it is absent and that the index is not full."""
     cdef Probe probe = index_first(index, hash)
-    while index.slots[probe.at].number != 0:
+    while slot_number(index.slots[probe.at]) != 0:
         probe.at = (probe.at + 1) & index.mask
-    index.slots[probe.at].tag = probe.tag
-    index.slots[probe.at].number = number + 1
+    publish_64(&index.slots[probe.at], <uint64_t>probe.tag << 32 | <uint64_t>number + 1)
     index.count += 1
 
 cdef inline void index_remove(Index* index, uint64_t hash, uint32_t number) noexcept nogil:
     """Take a number out; nothing happens when it is absent."""
     cdef Probe probe = index_first(index, hash)
     cdef uint64_t hole = probe.at, at, home
-    while index.slots[hole].number != number + 1:
-        if index.slots[hole].number == 0:
+    while slot_number(index.slots[hole]) != number + 1:
+        if slot_number(index.slots[hole]) == 0:
             return
         hole = (hole + 1) & index.mask
     at = hole
     while True:
-        index.slots[hole].number = 0
+        index.slots[hole] = 0
         while True:
             at = (at + 1) & index.mask
-            if index.slots[at].number == 0:
+            if slot_number(index.slots[at]) == 0:
                 index.count -= 1
                 return
-            home = index_home(index, index.slots[at].tag)
+            home = index_home(index, slot_tag(index.slots[at]))
             if ((at - home) & index.mask) >= ((at - hole) & index.mask):
                 break
         index.slots[hole] = index.slots[at]

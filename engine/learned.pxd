@@ -1,6 +1,7 @@
 # What frames showed of a path: kept beside the path table, for installers, and for reading the next frame.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from engine.atomics cimport and_16, load_16, or_16
 
 cdef extern from *:
     """
@@ -30,7 +31,9 @@ cdef struct Learned:         # 24 bytes; what frames showed of a path, written w
     int64_t  refused_ms      # wall clock of the last one
 
 cdef inline void learned_add(Learned* learned, int seen) noexcept nogil:
-    learned.seen |= seen
+    """Add bits; any thread may, and writes only where one is new."""
+    if load_16(&learned.seen) & seen != seen:
+        or_16(&learned.seen, seen)
 
 cdef inline void learned_remove(Learned* learned, int seen) noexcept nogil:
-    learned.seen &= ~seen
+    and_16(&learned.seen, ~seen)

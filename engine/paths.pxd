@@ -3,17 +3,18 @@
 # A path is one way by which a transmitter reaches us. Its record is one cache line: a heartbeat costs one index slot,
 # one record and one store. Records never move and are never removed: a number means its path as long as the journal
 # lives. The memory is reserved for `paths_max` and committed by the kernel as it is used.
+# Receiver threads look up while the loop adds, and write heard_ms, seen_ms, silence_ms, peer and frames; it, the rest.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 from codec.batch cimport NO_PATH, Columns
+from engine.atomics cimport load_64, load_ordered_64, store_8, store_ordered_8
 from engine.index cimport INDEX_NONE, Index, Probe, __builtin_prefetch, index_first, index_next
 from engine.learned cimport Learned
 from engine.path_key cimport PathKey
 from engine.siphash cimport HashKey, siphash
 
 cdef enum:
-    SILENCE_MS_MAX = 0x7FFFFFFF      # 24 days
     RETURNED_MAX = 4096
     CHANGED_MAX = 65536
     LISTENER_TEXT_BYTES_MAX = 64
@@ -73,6 +74,7 @@ cdef class PathTable:
     cdef uint32_t returned_count
     cdef uint32_t changed[CHANGED_MAX]     # paths whose state changed since the store last asked
     cdef uint32_t changed_count            # beyond CHANGED_MAX the store finds them by looking at all
+    cdef public bint shared          # receiver threads touch paths too
     cdef readonly uint64_t peer_changes
     cdef readonly list listeners     # [(name, realm)]; a path key holds the index
     cdef dict listener_numbers
@@ -128,23 +130,13 @@ cdef inline uint8_t path_reported(const Path* path) noexcept nogil:
     return path.marks & 15
 
 cdef inline void path_set_reported(Path* path, uint8_t state) noexcept nogil:
-    path.marks = path.marks & 0xF0 | state
+    store_8(&path.marks, path.marks & 0xF0 | state)
 
 cdef inline bint path_has_trait(const Path* path, PathTrait trait) noexcept nogil:
     return path.marks >> 4 & trait
 
 cdef inline void path_set_trait(Path* path, PathTrait trait) noexcept nogil:
-    path.marks |= trait << 4
+    store_8(&path.marks, path.marks | trait << 4)
 
 cdef inline void path_clear_trait(Path* path, PathTrait trait) noexcept nogil:
-    path.marks &= ~(trait << 4)
-
-cdef inline void path_touch(Path* path, int64_t heard_ms, int64_t seen_ms) noexcept nogil:
-    """Note that the path lives: one line of memory, no timer."""
-    cdef int64_t silence = heard_ms - path.heard_ms
-    if silence > path.silence_ms:
-        path.silence_ms = <uint32_t>silence if silence <= SILENCE_MS_MAX else SILENCE_MS_MAX
-    path.heard_ms = heard_ms
-    path.seen_ms = seen_ms
-    if path.frames != 0xFFFF:
-        path.frames += 1
+    store_8(&path.marks, path.marks & ~(trait << 4))

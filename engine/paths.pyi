@@ -13,6 +13,8 @@ class PathTable:
 
     listeners: list[tuple[str, str]]
     peer_changes: int
+    shared: bool
+    """Whether receiver threads touch paths too."""
 
     def __init__(self, paths_max: int, hash_key: bytes) -> None: ...
     def __len__(self) -> int: ...

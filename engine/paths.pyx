@@ -139,7 +139,7 @@ cdef class PathTable:
     cdef bint expected(self, uint32_t number) noexcept nogil:
         """Tell whether a path stands for a transmitter that the configuration names, and has never spoken itself."""
         cdef const Path* path = &self.path[number]
-        return (path.seen_ms == 0 and path.key.receiver == NUMBER_NONE and path.key.line == NUMBER_NONE
+        return (load_64(&path.seen_ms) == 0 and path.key.receiver == NUMBER_NONE and path.key.line == NUMBER_NONE
                 and path.key.network == NUMBER_NONE)
 
     cdef void relieve_expected(self, uint32_t expected, uint32_t number) noexcept nogil:
@@ -169,7 +169,7 @@ cdef class PathTable:
     cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil:
         self.states[self.path[number].state] -= 1
         self.states[state] += 1
-        self.path[number].state = state
+        store_ordered_8(&self.path[number].state, state)
         if self.changed_count < CHANGED_MAX:
             self.changed[self.changed_count] = number
         self.changed_count += self.changed_count <= CHANGED_MAX
@@ -321,7 +321,7 @@ cdef class PathTable:
         cdef Path* path = &self.path[number]
         if state == STATE_RAISED and path.state == PATH_RAISING:
             self.set_state(number, PATH_FAULT)
-            if path.heard_ms + path.supervision_ms > now_ms:
+            if load_ordered_64(&path.heard_ms) + path.supervision_ms > now_ms:
                 self.note_return(number)
         elif state == STATE_CLEARED and path.state == PATH_CLEARING:
             self.set_state(number, PATH_UP)
@@ -389,7 +389,7 @@ cdef class PathTable:
     def chunks(self, uint32_t count, bytes head):
         cdef uint32_t at = 0, size
         yield head
-        while at < count:
+        while at < count:                # a receiver thread may be touching: each word of a record is whole
             size = min(SNAPSHOT_CHUNK_PATHS, count - at)
             for start, length in ((<uintptr_t>(self.path + at), size * sizeof(Path)),
                                   (<uintptr_t>(self.enrolled_ms + at), size * 8),

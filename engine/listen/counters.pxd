@@ -1,6 +1,7 @@
-# What LISTEN counts. Plain numbers in one struct; the metrics read them when they are scraped.
+# What LISTEN counts. Plain numbers in one struct; the metrics read them when they are scraped. Each thread that hears
+# has a struct of its own, and a reading is their sum.
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from codec.frame cimport ANSWER_COUNT
 from codec.status cimport STATUS_COUNT
 from codec.words cimport FRAME_KIND_COUNT, PROTOCOL_COUNT
@@ -21,7 +22,7 @@ cdef enum Shed:
     SHED_HEARTBEAT_REPLY = 5         # the kernel was about to drop datagrams; the heartbeat counts all the same
     SHED_COUNT = 6
 
-cdef struct Counters:
+cdef struct Counters:                # of uint64_t alone: sums go through them in a row
     uint64_t frames[PROTOCOL_COUNT][FRAME_KIND_COUNT]
     uint64_t rejected[PROTOCOL_COUNT][REFUSAL_COUNT]   # protocol 0: bytes that no format begins with
     uint64_t replies[PROTOCOL_COUNT][ANSWER_COUNT]     # sent
@@ -30,3 +31,10 @@ cdef struct Counters:
     uint64_t bytes
     uint64_t garbage_bytes
     uint64_t connections_accepted
+    uint64_t peer_changes            # by receiver threads; the loop's own stand in the path table
+    uint64_t handed                  # datagrams that receiver threads gave to the loop
+
+cdef inline void counters_add(Counters* total, const Counters* more) noexcept nogil:
+    cdef uint32_t i
+    for i in range(sizeof(Counters) // sizeof(uint64_t)):
+        (<uint64_t*>total)[i] += (<const uint64_t*>more)[i]

@@ -1,15 +1,16 @@
 # What a frame shows of its transmitter: for the installer who asks why, and for what the next frame is read by.
 
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t
+from libc.stdint cimport INT32_MAX, int64_t, uint8_t, uint32_t
 from codec.batch cimport TIME_NONE
 from codec.dc09 cimport FORM_BINARY, FORM_COVERS_CR, TOKEN_UNKNOWN
 from codec.frame cimport CLOCK_BCD, CLOCK_BINARY, CLOCK_UNKNOWN, NUMBER_NONE, Frame
 from codec.gbt26875 cimport FORM_BCD, GBT_TAG_AT
 from codec.gbt26875_time cimport tag_bcd
 from codec.words cimport PROTOCOL_DC09, PROTOCOL_GBT26875
+from engine.atomics cimport load_16, store_32
 from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
                              SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
-                             SEEN_NO_LINE_NUMBER, Learned)
+                             SEEN_NO_LINE_NUMBER, Learned, learned_add)
 
 cdef enum:
     LOOK_EVERY_FRAMES = 64       # heartbeats are looked at so closely once in so many: it costs a line of memory
@@ -41,12 +42,13 @@ cdef inline int forms_shown(const Frame* frame) noexcept nogil:
 cdef inline void learn(Learned* learned, const Frame* frame, int seen, int64_t received_ns) noexcept nogil:
     """Note what a frame shows, after decode: the stamp of an encrypted one is known only then."""
     cdef int64_t offset_s
-    if learned.seen == 0:
-        learned.offset_s = OFFSET_NONE
-    learned.seen |= seen | forms_shown(frame)
+    if load_16(&learned.seen) == 0:
+        store_32(<uint32_t*>&learned.offset_s, <uint32_t>OFFSET_NONE)
+    learned_add(learned, seen | forms_shown(frame))
     if frame.stamp_ns != TIME_NONE:
         offset_s = frame.stamp_ns // 1000000000 - received_ns // 1000000000
-        learned.offset_s = <int32_t>max(min(offset_s, <int64_t>INT32_MAX), -<int64_t>INT32_MAX)
+        offset_s = max(min(offset_s, <int64_t>INT32_MAX), -<int64_t>INT32_MAX)
+        store_32(<uint32_t*>&learned.offset_s, <uint32_t>offset_s)
 
 cdef inline void learn_refusal(Learned* learned, int status, int64_t received_ns) noexcept nogil:
     learned.refused_status = status

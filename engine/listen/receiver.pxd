@@ -55,6 +55,9 @@ cdef struct Taken:
     uint64_t ticket
     uint8_t  reply[REPLY_BYTES_MAX]
 
+cdef class Tally:                # what one receiver thread counts; the receiver counts it in
+    cdef Counters counters
+
 cdef class Receiver:
     cdef PathTable paths
     cdef Enrolment enrolment
@@ -68,6 +71,7 @@ cdef class Receiver:
     cdef Counters counters
     cdef uint64_t quarantined_before     # of `enrolment`, as it stood before the members of the last message
     cdef uint64_t refused_before
+    cdef list tallies
 
     cdef void peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Peeked* peeked) noexcept nogil
     cdef void take(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Taken* taken) noexcept nogil

@@ -18,12 +18,13 @@ from codec.tocsin cimport key_id_of, tocsin_tag
 from codec.words cimport (FLAG_LATE, FLAG_QUARANTINED, FRAME_HEARTBEAT, FRAME_KIND_COUNT, FRAME_REPLY, PROTOCOL_COUNT,
                           PROTOCOL_DC09, PROTOCOL_GBT26875, PROTOCOL_TOCSIN)
 from codec.words import FRAME_KIND_TEXT, PROTOCOL_TEXT
+from engine.atomics cimport load_16, load_32, store_32
 from engine.heartbeats cimport heartbeat_note
 from engine.index cimport index_fetch
 from engine.intake cimport (OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURABLE, URGENCY_FIRE, URGENCY_NORMAL, Mark,
                             Offered, Urgency)
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
-                                     SHED_ENROLMENT, SHED_SIGNAL, Shed)
+                                     SHED_ENROLMENT, SHED_SIGNAL, Shed, counters_add)
 from engine.listen.enrolment cimport (POLICY_ENROL, POLICY_LATER, POLICY_QUARANTINE, POLICY_REFUSE, Admission, Policy,
                                       Registered, is_watched)
 from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
@@ -34,7 +35,8 @@ from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
 from engine.path_key cimport path_key_of
 from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_WATCHED, Path, path_clear_trait,
-                           path_find, path_find_hashed, path_has_trait, path_hash, path_set_trait, path_touch)
+                           path_find, path_find_hashed, path_has_trait, path_hash, path_set_trait)
+from engine.touch cimport path_count_shared, path_touch, path_touch_shared
 
 ANSWER_TEXT = ("none", "accept", "refuse", "unable", "command")
 REPLAY_FRAMES, REPLAY_SPAN_NS = 1024, 60_000_000_000   # where nobody says how many transmitters encrypt
@@ -44,6 +46,11 @@ SHED_TEXT = ("signal", "held_reply", "reply", "connection", "enrolment", "heartb
 cdef inline bint is_served(const Frame* frame, const Arrival* arrival) noexcept nogil:
     """Tell whether this listener takes the frame's protocol."""
     return arrival.protocol == PROTOCOL_ANY or arrival.protocol == frame.protocol
+
+
+cdef class Tally:
+    def __cinit__(self):
+        memset(&self.counters, 0, sizeof(Counters))
 
 
 cdef class Receiver:
@@ -60,6 +67,7 @@ cdef class Receiver:
         self.commands = Commands()
         self.entropy = int.from_bytes(os.urandom(8), "little")
         memset(&self.counters, 0, sizeof(Counters))
+        self.tallies = []
 
     cdef void peek(self, const uint8_t* data, uint32_t size, const Arrival* arrival, Peeked* peeked) noexcept nogil:
         """Look at the frame, or the garbage, at data[0], and have what leads to its path brought into the cache."""
@@ -161,7 +169,7 @@ cdef class Receiver:
                     Taken* taken) noexcept nogil:
         """Note that a path lives, and what its frame showed; shown: Seen bits that only the undecoded frame had."""
         cdef Path* path = &self.paths.path[number]
-        if frame.kind != FRAME_HEARTBEAT or path.frames % LOOK_EVERY_FRAMES == 0:
+        if frame.kind != FRAME_HEARTBEAT or load_16(&path.frames) % LOOK_EVERY_FRAMES == 0:
             learn(&self.paths.learned[number], frame, shown, arrival.received_ns)
         # A late frame may be a recording, as one that came before is: neither proves life.
         if frame.answer != ANSWER_REFUSE and not (frame.encrypted and self.is_replay(key, frame, arrival)):
@@ -176,10 +184,14 @@ cdef class Receiver:
             taken.ticket = self.intake.offered
 
     cdef void note_life(self, Path* path, uint32_t number, const Arrival* arrival) noexcept nogil:
-        path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
-        if path.peer != arrival.peer:
-            self.paths.peer_changes += path.peer != 0
-            path.peer = arrival.peer
+        if self.paths.shared:
+            path_touch_shared(path, arrival.heard_ms, arrival.received_ns // 1000000)
+            path_count_shared(path)
+        else:
+            path_touch(path, arrival.heard_ms, arrival.received_ns // 1000000)
+        if load_32(&path.peer) != arrival.peer:
+            self.paths.peer_changes += load_32(&path.peer) != 0
+            store_32(&path.peer, arrival.peer)
         if path.state == PATH_FAULT:
             self.paths.note_return(number)
 
@@ -430,6 +442,11 @@ cdef class Receiver:
                     and self.intake.offered > self.intake.durable:
                 taken.ticket = self.intake.offered
 
+    def tally(self):
+        tally = Tally()
+        self.tallies.append(tally)
+        return tally
+
     def queue_command(self, uint32_t number, command):
         """Let a command wait for the next frame of a path. Returns False when too many wait already."""
         if number >= self.paths.count:
@@ -445,7 +462,10 @@ cdef class Receiver:
     def counts(self):
         """Return what was counted, by label texts: frames, rejected, replies, shed and plain numbers."""
         cdef int p, k
-        cdef Counters* c = &self.counters
+        cdef Counters total = self.counters
+        cdef Counters* c = &total
+        for tally in self.tallies:
+            counters_add(c, &(<Tally>tally).counters)
         return {
             "frames": {(PROTOCOL_TEXT[p], FRAME_KIND_TEXT[k]): c.frames[p][k]
                        for p in range(1, PROTOCOL_COUNT) for k in range(FRAME_KIND_COUNT)},
@@ -456,5 +476,6 @@ cdef class Receiver:
             "shed": {SHED_TEXT[k]: c.shed[k] for k in range(SHED_COUNT)},
             "replays": self.replays.found + self.windows.repeated, "replays_early": self.replays.early,
             "replies_withheld": c.replies_withheld, "bytes": c.bytes, "garbage_bytes": c.garbage_bytes,
-            "connections_accepted": c.connections_accepted,
+            "connections_accepted": c.connections_accepted, "handed": c.handed,
+            "peer_changes": c.peer_changes + self.paths.peer_changes,
         }

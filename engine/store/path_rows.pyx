@@ -5,6 +5,7 @@ from libc.string cimport memset
 
 from codec.batch cimport TIME_NONE
 from codec.frame cimport NUMBER_NONE, number_digits, number_value
+from engine.atomics cimport acquire_64, exchange_16, exchange_32, load_16, load_64, publish_64
 from engine.heartbeats cimport Heartbeat, HeartbeatLog
 from engine.paths cimport (CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, Path, PathText,
                            path_reported, path_set_reported)
@@ -70,6 +71,7 @@ cdef class PathChanges(Copy):
         cdef char line[NUMBER_BYTES_MAX]
         cdef char network[NUMBER_BYTES_MAX]
         cdef PathText text = self.paths.write_text(number, key)
+        cdef int64_t seen_ms = load_64(&path.seen_ms)
         cdef PathRow row
         memset(&row, 0, sizeof(PathRow))
         row.key = part(key, 0, text.size)
@@ -83,7 +85,7 @@ cdef class PathChanges(Copy):
         row.line = number_span(line, path.key.line)
         row.network = number_span(network, path.key.network)
         row.state = span_of(STATE_TEXT[path.state])
-        row.last_seen_ns = path.seen_ms * 1000000 if path.seen_ms else TIME_NONE
+        row.last_seen_ns = seen_ms * 1000000 if seen_ms else TIME_NONE
         row.supervision_ms = path.supervision_ms
         row.enrolled_ns = self.paths.enrolled_ms[number] * 1000000
         if not copy_path(&self.buffer, &row):
@@ -117,7 +119,7 @@ cdef class PathChanges(Copy):
         for number in range(self.at, upto):
             path = &self.paths.path[number]
             if path.state > PATH_PENDING and (self.doubted or path_reported(path) != path.state
-                                              or path.seen_ms >= self.pass_before_ms):
+                                              or load_64(&path.seen_ms) >= self.pass_before_ms):
                 self.put(number)
         self.at = upto
         if self.at == self.paths.count:
@@ -146,17 +148,16 @@ cdef class Rollups(Copy):
         cdef Path* path
         for number in range(self.at, upto):
             path = &self.paths.path[number]
-            if path.frames == 0:
+            if load_16(&path.frames) == 0:
                 continue
             row.path = part(key, 0, self.paths.write_text(number, key).size)
             row.quarter_ns = quarter_ns
-            row.frames = path.frames
-            row.longest_silence_ms = path.silence_ms
+            # Taken out at once: a receiver thread may be counting one more.
+            row.frames = exchange_16(&path.frames, 0)
+            row.longest_silence_ms = exchange_32(&path.silence_ms, 0)
             if not copy_rollup(&self.buffer, &row):
                 raise MemoryError()
             self.rows += 1
-            path.frames = 0
-            path.silence_ms = 0
         self.at = upto if upto < self.paths.count else 0
         return self.at != 0
 
@@ -166,15 +167,17 @@ cdef class HeartbeatRows(Copy):
         self.paths = paths
 
     def gather(self, HeartbeatLog log not None, uint32_t rows_max):
-        """Add up to `rows_max` heartbeats from the ring and take them out of it."""
+        """Add up to `rows_max` heartbeats from the rings and take them out of them."""
         cdef char key[PATH_TEXT_BYTES_MAX]
         cdef Heartbeat* heartbeat
         cdef HeartbeatRow row
-        while log.tail != log.head and self.rows < rows_max:
+        for part_of_log in log.parts:
+            self.gather(part_of_log, rows_max)
+        while log.tail != acquire_64(&log.head) and self.rows < rows_max:
             heartbeat = &log.ring[log.tail % log.capacity]
             row.path = part(key, 0, self.paths.write_text(heartbeat.path, key).size)
             row.received_ns = heartbeat.received_ns
             if not copy_heartbeat(&self.buffer, &row):
                 raise MemoryError()
             self.rows += 1
-            log.tail += 1
+            publish_64(&log.tail, log.tail + 1)

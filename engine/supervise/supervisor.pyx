@@ -3,6 +3,7 @@ from libc.string cimport memset
 
 from codec.batch cimport TIME_NONE, Row, batch_has_room, batch_push, batch_text
 from codec.words cimport CLASS_FAULT, CONDITION_LINE_FAULT, ROW_SIGNAL, STATE_CLEARED, STATE_RAISED
+from engine.atomics cimport load_64, replace_64
 from engine.index cimport __builtin_prefetch
 from engine.intake cimport Mark
 from engine.memory cimport memory_release, memory_reserve
@@ -90,7 +91,7 @@ cdef class Supervisor:
     cdef void look(self, uint32_t number, int64_t now_ms, int64_t wall_ns) noexcept nogil:
         """File a path again by what it said meanwhile, or raise its line fault."""
         cdef Path* path = &self.paths.path[number]
-        cdef int64_t deadline_ms = path.heard_ms + path.supervision_ms
+        cdef int64_t deadline_ms = load_64(&path.heard_ms) + path.supervision_ms
         if path.supervision_ms == 0:
             return
         if path.state != PATH_UP:
@@ -99,7 +100,7 @@ cdef class Supervisor:
         elif deadline_ms > now_ms:
             self.wheel.file(number, deadline_ms)
         elif self.excuse(number, path, now_ms):
-            self.wheel.file(number, path.heard_ms + path.supervision_ms)
+            self.wheel.file(number, load_64(&path.heard_ms) + path.supervision_ms)
         elif self.push(number, STATE_RAISED, wall_ns):
             self.line_faults += 1
             self.paths.set_state(number, PATH_RAISING)
@@ -113,14 +114,15 @@ cdef class Supervisor:
 
         Once in an hour; who is due again is reported, and supervision is impaired.
         """
-        if self.dropped_ms <= path.heard_ms or self.dropped_ms + path.supervision_ms <= now_ms:
+        cdef int64_t heard_ms = load_64(&path.heard_ms)
+        if self.dropped_ms <= heard_ms or self.dropped_ms + path.supervision_ms <= now_ms:
             return False
         if self.excused_ms[number] and now_ms - self.excused_ms[number] < EXCUSED_EVERY_MS:
             self.doubted_ms = now_ms
             return False
         self.excused_ms[number] = now_ms
         self.excused += 1
-        path.heard_ms = self.dropped_ms
+        replace_64(&path.heard_ms, heard_ms, self.dropped_ms)    # unless it was heard just now
         return True
 
     cdef bint push(self, uint32_t number, uint8_t state, int64_t wall_ns) noexcept nogil:

@@ -6,6 +6,7 @@ that, an engine that is started again every minute would never report a transmit
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
+from engine.atomics cimport load_64
 from engine.memory cimport memory_release, memory_reserve
 from engine.paths cimport Path
 
@@ -41,7 +42,7 @@ cdef class Touches:
         cdef int64_t heard_ms
         for i in range(count):
             number = start + i
-            heard_ms = self.paths.path[number].heard_ms
+            heard_ms = load_64(&self.paths.path[number].heard_ms)
             out[i] = <uint32_t>min(max(now_ms - heard_ms, 0), <int64_t>AGE_MS_MAX)
             if self.given_ms[number] == heard_ms != 0:
                 out[i] |= <uint32_t>GIVEN

@@ -102,7 +102,7 @@ def test_every_count_has_a_label(line):
     world, connection, _ = line
     counts = world.receiver.counts()
     assert set(counts) == {"frames", "rejected", "replies", "shed", "replies_withheld", "bytes", "garbage_bytes",
-                           "connections_accepted", "replays", "replays_early"}
+                           "connections_accepted", "replays", "replays_early", "peer_changes", "handed"}
     assert ("dc09", "heartbeat") in counts["frames"]
     assert ("unknown", "start") in counts["rejected"]
     assert ("dc09", "accept") in counts["replies"]
