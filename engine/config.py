@@ -20,6 +20,7 @@ SUPERVISION_PRESETS = {
     "SP1": "32d", "SP2": "25h", "SP3": "30m", "SP4": "180s", "SP5": "90s", "SP6": "20s",
     "DP1": "25h", "DP2": "30m", "DP3": "180s", "DP4": "90s",
 }
+RECEIVERS_MAX = 64               # as many as listening time can follow
 KEY_ALLOWED = "32, 48 or 64 hex digits, or 16, 24 or 32 characters of ASCII"
 SUPERVISION_ALLOWED = f'a duration from "5s" to "49d" or one of {", ".join(SUPERVISION_PRESETS)}'
 
@@ -111,6 +112,8 @@ class Listen:
     garbage_bytes_max: int = size("64KiB", "256B", "64MiB", "bytes that are no frame; a connection with more is closed")
     receive_buffer_bytes: int = size("4MiB", "64KiB", "1GiB", "the kernel's buffer of the UDP socket (SO_RCVBUF)",
                                      key="receive_buffer")
+    receivers: int = whole(1, 1, 16, "threads for each address", "that receive UDP; 1: the loop does it. More pay "
+                           "where heartbeats take most of a core and others are free")
     batch_rows: int = whole(8192, 1024, 16384, "rows", "signals that one journal append takes at most")
     batch_arena_bytes: int = size("4MiB", "512KiB", "16MiB", "texts and raw bytes of those signals", key="batch_arena")
     drain_timeout_ns: int = duration("5s", "0s", "5m", "at a stop: time for replies whose signals are being flushed")
@@ -330,6 +333,9 @@ def check(config: Config) -> None:
         (journal.bytes_max < 4 * journal.segment_bytes,
          f"journal.bytes_max = {journal.bytes_max} bytes: allowed is at least 4 times journal.segment "
          f"({journal.segment_bytes} bytes)"),
+        (sum(not one.certificate for one in listeners) * listen.receivers > RECEIVERS_MAX,
+         f"listen.receivers = {listen.receivers}: allowed are {RECEIVERS_MAX} in all, for each listener without a "
+         "certificate so many"),
         (bool(unfit), f"key of {', '.join(unfit[:3])}: allowed with tocsin: is a key of 32 bytes (64 hex digits) "
                       "and an account that is a key id, 1 to 16777215"),
         (bool(bare), f"private_key and client_ca of listener {', '.join(bare)}: allowed only with certificate"),

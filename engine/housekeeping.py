@@ -51,6 +51,7 @@ class House:
             for listener in engine.listeners():
                 listener.sweep()
             engine.tls.sweep()
+            engine.hearing.watch()
             self.tell_supervision()
             if self._expecting:
                 self._expecting = engine.enrolment.expect(engine.admit, engine.listening.listening_ms,

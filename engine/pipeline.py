@@ -36,6 +36,7 @@ from engine.failure import is_ours
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
 from engine.forward.hub import Forward
+from engine.hearing import Hearing
 from engine.heartbeats import HEARTBEAT_LOG_ROWS, HeartbeatLog
 from engine.histogram import Histogram
 from engine.housekeeping import SNAPSHOT, URGENCY_OF_ROOM, House
@@ -116,7 +117,7 @@ class Pipeline:
         self.taking = Taking(self) if takeover else None
         self.giving = Giving(self)
         self.bound: list[tuple[Listener, tuple[str, int]]] = []
-        self.udp: list[UdpListener] = []
+        self.hearing = Hearing(self)
         self.tcp: list[TcpListener] = []
         self.servers: list[asyncio.Server | TcpServer] = []
         self.to_reply = {kind: Histogram() for kind in ("heartbeat", "signal")}
@@ -232,13 +233,9 @@ class Pipeline:
         numbers = [enrolment.listen_on(listener.name, listener.realm) for listener in config.listeners]
         enrolment.watch()
         places = connections_each(limits.connections_max, len(numbers), config.forward.subscribers_max)
-        for number, (listener, udp_socket, tcp_socket) in zip(numbers, self.doors.pairs, strict=True):
+        for number, (listener, udp_sockets, tcp_socket) in zip(numbers, self.doors.pairs, strict=True):
             protocol = PROTOCOL_NUMBER.get(listener.protocol, 0)
-            if udp_socket:
-                udp = UdpListener(self.receiver, self.clock, self.listening, udp_socket, number, limits.held_max,
-                                  self.to_reply["heartbeat"], self.to_reply["signal"], protocol)
-                self.udp.append(udp)
-                loop.add_reader(udp_socket, self.on_datagrams, udp)
+            self.hearing.open(number, protocol, udp_sockets)
             tcp = TcpListener(
                 self.receiver, self.clock, self.listening, number, self.to_reply["heartbeat"], self.to_reply["signal"],
                 connections_max=places, held_per_connection_max=limits.held_per_connection_max,
@@ -254,6 +251,11 @@ class Pipeline:
         """Yield everything that holds replies."""
         yield from self.udp
         yield from self.tcp
+
+    @property
+    def udp(self) -> list[UdpListener]:
+        """Those of all UDP sockets."""
+        return self.hearing.udp
 
     # -- serving
 
@@ -304,7 +306,7 @@ class Pipeline:
         await self.stopping.wait()
 
     def on_datagrams(self, udp: UdpListener) -> None:
-        """LISTEN: take what has arrived on a UDP socket."""
+        """LISTEN: take what has arrived on a UDP socket, or what the thread that reads it has handed over."""
         try:
             udp.on_readable()
         except OSError as error:  # such as an ICMP error of a peer that is gone; the socket itself lives on
@@ -427,9 +429,7 @@ class Pipeline:
     def stop_hearing(self) -> None:
         """Take no more frames; what comes from now on stays in the sockets. TCP connections end with their replies."""
         log.info("stopping")
-        loop = asyncio.get_running_loop()
-        for udp in self.udp:
-            loop.remove_reader(udp.socket)
+        self.hearing.stop()
         for server in self.servers:
             server.close()
         for tcp in self.tcp:
@@ -474,8 +474,7 @@ class Pipeline:
             self.taking.close()
         for connection in [connection for tcp in self.tcp for connection in tcp.connections]:
             connection.close("shutdown")
-        for udp in self.udp:
-            asyncio.get_running_loop().remove_reader(udp.socket)
+        self.hearing.stop()
         for server in self.servers:
             server.close()
         self.doors.close()

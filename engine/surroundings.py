@@ -24,12 +24,12 @@ Connect = Callable[..., Any]     # asyncpg.connect, or what takes and gives the 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """open_disk  makes the disk that a directory is; raises Locked where another engine has it
-    open_sockets  binds a listener's sockets, as binding.open_sockets does
+    open_sockets  binds a listener's sockets, as binding.open_sockets does; `shared` with several receivers alone
     connect       opens a connection to PostgreSQL
     entropy       returns so many bytes that nobody can guess
     """
 
     open_disk: Callable[[Path], Disk] = RealDisk
-    open_sockets: Callable[[str, int, int, bool], tuple[socket | None, socket]] = open_sockets
+    open_sockets: Callable[..., tuple[socket | None, socket]] = open_sockets
     connect: Connect = asyncpg.connect
     entropy: Callable[[int], bytes] = secrets.token_bytes

@@ -1,9 +1,13 @@
-# Peer addresses as LISTEN keeps them: 16 bytes, IPv4 mapped into IPv6, and a hash that tells one source from another.
+# Peer addresses as LISTEN keeps them: 16 bytes, IPv4 mapped into IPv6, and a hash that tells one source from another;
+# and the address of ours that a datagram called.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from engine.listen.receiver cimport Arrival
 from engine.listen.sockets cimport AF_INET, ntohs, sockaddr_in, sockaddr_in6
+
+cdef enum:
+    IPPROTO_IP = 0
 
 cdef inline void set_peer_hash(Arrival* arrival) noexcept nogil:
     """Derive the peer's hash from its address; never 0."""
@@ -26,3 +30,15 @@ cdef inline void note_peer(Arrival* arrival, const sockaddr_in6* peer) noexcept 
         memcpy(arrival.address, &peer.sin6_addr, 16)
     arrival.port = ntohs(peer.sin6_port)
     set_peer_hash(arrival)
+
+cdef inline void leave_interface_open(uint8_t* control, size_t size) noexcept nogil:
+    """Keep the address that was called and forget the interface: the way back may be another one.
+
+    control  one cmsghdr of 16 bytes with an in_pktinfo, which begins with the interface; IPv6's keeps it, because a
+             link-local address means nothing without
+    """
+    cdef int level = 0
+    if size >= 20:
+        memcpy(&level, control + 8, 4)
+        if level == IPPROTO_IP:
+            memset(control + 16, 0, 4)

@@ -14,13 +14,14 @@ def resolve(host: str, port: int) -> tuple[int, tuple[object, ...]]:
 
 
 def open_sockets(host: str, port: int, receive_buffer_bytes: int, datagrams: bool = True,
-                 udp: sockets.socket | None = None,
-                 tcp: sockets.socket | None = None) -> tuple[sockets.socket | None, sockets.socket]:
+                 udp: sockets.socket | None = None, tcp: sockets.socket | None = None, *,
+                 shared: bool = False) -> tuple[sockets.socket | None, sockets.socket]:
     """Bind the same port for UDP and for TCP, and listen; port 0 takes one that is free for both.
 
     host       an address or a name;  receive_buffer_bytes  the kernel's buffer of the UDP socket
     datagrams  False: TCP alone, as a listener with TLS has it
     udp, tcp   what was inherited; it is used as it is
+    shared     more UDP sockets are to be bound there; TCP, which is bound first, still keeps other engines out
     Returns    (UDP socket or None, TCP socket), both non-blocking
     Raises     OSError, which names the address
     """
@@ -33,7 +34,8 @@ def open_sockets(host: str, port: int, receive_buffer_bytes: int, datagrams: boo
         there = udp
         try:
             if datagrams and there is None:
-                there = bind(family, sockets.SOCK_DGRAM, (address[0], stream.getsockname()[1], *address[2:]))
+                there = bind(family, sockets.SOCK_DGRAM, (address[0], stream.getsockname()[1], *address[2:]),
+                             shared=shared)
         except OSError:
             if stream is not tcp:
                 stream.close()
@@ -47,18 +49,31 @@ def open_sockets(host: str, port: int, receive_buffer_bytes: int, datagrams: boo
     raise AssertionError("unreachable")
 
 
+def open_beside(udp: sockets.socket, receive_buffer_bytes: int) -> sockets.socket:
+    """Bind one more UDP socket where a shared one is. Raises OSError, which names the address.
+
+    The kernel gives each sender's datagrams to one of the sockets; to which one changes with their number.
+    """
+    beside = bind(udp.family, sockets.SOCK_DGRAM, udp.getsockname(), shared=True)
+    widen(beside, receive_buffer_bytes)
+    return beside
+
+
 def open_http(host: str, port: int) -> sockets.socket:
     """Bind for HTTP. Raises OSError, which names the address."""
     family, address = resolve(host, port)
     return bind(family, sockets.SOCK_STREAM, address, "HTTP")
 
 
-def bind(family: int, kind: int, address: tuple[object, ...], name: str = "") -> sockets.socket:
+def bind(family: int, kind: int, address: tuple[object, ...], name: str = "", *,
+         shared: bool = False) -> sockets.socket:
     bound = sockets.socket(family, kind)
     try:
         bound.setblocking(False)
         if kind == sockets.SOCK_STREAM:
             bound.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEPORT, 1)
         if family == sockets.AF_INET6:
             bound.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_V6ONLY, 0 if address[0] == "::" else 1)
         bound.bind(address)

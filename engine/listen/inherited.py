@@ -58,6 +58,13 @@ class Inherited:
                 return one.socket
         return None
 
+    def take_all(self, kind: int, host: str, port: int, name: str) -> list[sockets.socket]:
+        """Return every socket of this kind that stands there, each once: receivers share an address for UDP."""
+        found = []
+        while (one := self.take(kind, host, port, name)) is not None:
+            found.append(one)
+        return found
+
     def close(self) -> None:
         """Close what nobody took."""
         for one in self.given:
@@ -82,7 +89,10 @@ def all_wanted(inherited: Inherited, config: Config) -> None:
     """Raise ConfigError naming an inherited socket that stands where the configuration wants none; all are closed."""
     rest = Inherited(list(inherited.given))
     for name, kind, host, port in places(config):
-        rest.take(kind, host, port, name)
+        if kind == sockets.SOCK_DGRAM:
+            rest.take_all(kind, host, port, name)
+        else:
+            rest.take(kind, host, port, name)
     if rest.given:
         wanted = sorted({f"{KINDS[kind]} {host}:{port}" for _, kind, host, port in places(config)})
         unwanted = rest.given[0].shown

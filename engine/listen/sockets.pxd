@@ -11,6 +11,7 @@ cdef extern from *:
     #include <netinet/in.h>
     #include <string.h>
     #include <errno.h>
+    #include <poll.h>
     #ifndef SO_MEMINFO
     #define SO_MEMINFO 55
     #endif
@@ -53,3 +54,10 @@ cdef extern from *:
     int recvmmsg(int fd, mmsghdr* messages, uint32_t count, int flags, timespec* timeout) nogil
     int sendmmsg(int fd, mmsghdr* messages, uint32_t count, int flags) nogil
     uint16_t ntohs(uint16_t value) nogil
+    struct pollfd:
+        int   fd
+        short events
+        short revents
+    short POLLIN
+    short POLLNVAL
+    int poll(pollfd* watched, unsigned long count, int timeout_ms) nogil

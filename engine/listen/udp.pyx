@@ -16,7 +16,7 @@ from engine.histogram cimport histogram_add
 from engine.index cimport Index
 from engine.intake cimport TICKET_DURABLE, URGENCY_DEFERRABLE, URGENCY_FIRE, URGENCY_NORMAL
 from engine.learned cimport Learned
-from engine.listen.address cimport note_peer
+from engine.listen.address cimport leave_interface_open, note_peer
 from engine.listen.counters cimport SHED_HEARTBEAT_REPLY, SHED_HELD_REPLY, SHED_REPLY
 from engine.listen.receiver cimport ACTION_HOLD, ACTION_REPLY, ACTION_WAIT, PROTOCOL_ANY
 from engine.listen.sockets cimport (MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, getsockopt, iovec, mmsghdr, msghdr,
@@ -28,21 +28,7 @@ IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 
 cdef enum:
     MEMINFO_DROPS = 8            # place of the drop count in what SO_MEMINFO returns
-    IPPROTO_IP = 0
     REPLIES = 256                # replies of one round; a datagram may hold several frames
-
-
-cdef inline void leave_interface_open(uint8_t* control, size_t size) noexcept nogil:
-    """Keep the address that was called and forget the interface: the way back may be another one.
-
-    control  one cmsghdr of 16 bytes with an in_pktinfo, which begins with the interface; IPv6's keeps it, because a
-             link-local address means nothing without
-    """
-    cdef int level = 0
-    if size >= 20:
-        memcpy(&level, control + 8, 4)
-        if level == IPPROTO_IP:
-            memset(control + 16, 0, 4)
 
 
 cdef inline uint8_t rank_of(const Taken* taken) noexcept nogil:

@@ -50,6 +50,7 @@ LISTEN = (
     counter("peer_changes", "", "Paths that came from another peer address than before."),
     counter("replays", "", "Encrypted frames that came before; answered, but no proof of life."),
     counter("replays_forgotten", "", "Times that the memory of encrypted frames was full before its time."),
+    counter("datagrams_handed", "", "Datagrams that receiver threads gave to the loop: all but clear heartbeats."),
     counter("socket_drops", "", "Datagrams that the kernel dropped because the receive buffer was full."),
     counter("shed", "what", "What was dropped on purpose under overload; it is never taken for silence."),
     counter("unknown_accounts", "result", "Frames of unknown accounts, by what the policy made of them."),

@@ -94,6 +94,8 @@ def test_the_contract_s_flags_have_their_variables(write: Any) -> None:
     ("http = '127.0.0.1:65536'", ["http", "65536"]),
     ("http = '0.0.0.0:8914'", ["http", "0.0.0.0:8914", "http_token"]),
     ("[supervision]\ndefault = 'DP5'", ["supervision.default", "DP5", "DP4"]),
+    ("[listen]\nreceivers = 16" + "".join(f"\n[[listener]]\nname = 'l{n}'\nlisten = '127.0.0.1:{n}'"
+                                          for n in range(1, 6)), ["listen.receivers", "64"]),
     ("[listen]\nheld_max = 10", ["listen.held_per_connection_max", "256", "listen.held_max"]),
     ("[journal]\nbytes_max = '64MiB'", ["journal.bytes_max", "4 times"]),
     ("[unknown_accounts]\nlimit = 3000000", ["unknown_accounts.limit", "paths.max"]),

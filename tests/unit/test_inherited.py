@@ -65,7 +65,7 @@ def test_doors_take_what_is_there_and_bind_the_rest(stack):
     doors = Doors(config_at(tcp))
     stack.callback(doors.close)
     doors.open(Inherited([Given("", tcp)]))
-    [(listener, udp, found)] = doors.pairs
+    [(listener, [udp], found)] = doors.pairs
     assert (listener.name, found, port_of(udp)) == ("default", tcp, port_of(tcp))
     assert udp.getsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF) > 65536
     assert [one.name for one in doors.given()] == ["default", "default", "http"]
@@ -79,7 +79,7 @@ def test_doors_bind_tcp_beside_an_inherited_udp_socket(stack):
     doors = Doors(config_at(udp))
     stack.callback(doors.close)
     doors.open(Inherited([Given("", udp)]))
-    assert doors.pairs[0][1] is udp
+    assert doors.pairs[0][1] == [udp]
     sockets.create_connection(("127.0.0.1", port_of(udp))).close()       # it listens already
 
 
