@@ -6,6 +6,7 @@
 # make fuzz-guided SECONDS=60 for each format, or FORMAT=dc09: libFuzzer looks for what the others do not reach
 # make simulate N=1000 worlds in which everything fails, other ones each time; SEED=number alone shows one of them
 # make sanitize the codec's, admit's and listen's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make sanitize-threads  the tests of what threads do beside the loop, under ThreadSanitizer
 # make break    MINUTES=10: the engine killed, its database killed, hung and full, its disk failing, all under load; then
 #               whether an alarm was lost; SEED=number repeats a run
 # make clean    remove what the build made; .venv stays
@@ -23,7 +24,7 @@ SOURCES := $(shell find codec engine loadgen benchmarks \( -name '*.pyx' -o -nam
 SET := $(firstword $(shell echo $(SOURCES) | cksum))
 COMPILED := build/compiled-$(BUILD)-$(ANNOTATE)-$(SET)
 
-.PHONY: build run test lint bench simulate break fuzz fuzz-guided sanitize clean
+.PHONY: build run test lint bench simulate break fuzz fuzz-guided sanitize sanitize-threads clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/with-tocsin $(COMPILED)
@@ -90,6 +91,24 @@ sanitize: $(VENV)/with-tests
 	@cd $(SANITIZE) && $(SANITIZED) $(CURDIR)/$(IN)/python -m tests.sanitize.planted
 	@cd $(SANITIZE) && N=$(SANITIZE_INPUTS) $(SANITIZED) $(CURDIR)/$(IN)/python -m pytest --no-header -q --capture=sys \
 		-p no:cacheprovider tests/fuzz $(wildcard $(SANITIZE_TESTS:%=tests/unit/test_%.py))
+
+# The same for threads, in a copy of its own. Exit 66 is a race. What it is not to report stands in a file, with reasons.
+THREADS := build/threads
+THREADED := LD_PRELOAD=$$(gcc -print-file-name=libtsan.so) \
+	TSAN_OPTIONS=io_sync=0:suppressions=$(CURDIR)/tests/sanitize/threads.txt:report_signal_unsafe=0
+
+sanitize-threads: $(VENV)/with-tests
+	@mkdir -p $(THREADS)
+	@find $(THREADS) -name build -prune -o -type f ! -name '*.c' ! -name '*.so' ! -name '*.lis' -exec rm {} +
+	@tar --create --exclude='*.c' --exclude='*.so' --exclude='*.lis' --exclude=__pycache__ \
+		codec docs engine loadgen benchmarks tests setup.py pyproject.toml README.md LICENSE | \
+		tar --extract --directory $(THREADS)
+	@echo "compiling the extensions (BUILD=threads) in $(THREADS)"
+	@cd $(THREADS) && BUILD=threads $(CURDIR)/$(IN)/python setup.py -q build_ext >/dev/null
+	@echo "running the tests under ThreadSanitizer"
+	@cd $(THREADS) && $(THREADED) $(CURDIR)/$(IN)/python -m tests.sanitize.planted_threads
+	@cd $(THREADS) && $(THREADED) $(CURDIR)/$(IN)/python -m pytest --no-header -q --capture=sys -p no:cacheprovider \
+		tests/unit/test_receivers.py tests/unit/test_listening.py tests/unit/test_heartbeats.py
 
 # Coverage-guided: libFuzzer (clang's) around the codec; a finding is left in build/guided and printed.
 GUIDED := build/guided

@@ -4,6 +4,7 @@ BUILD=release    optimised (the default)
 BUILD=debug      CODEC_DEBUG checks on, no optimisation, symbols
 BUILD=trace      line tracing for coverage; some 40 times slower, never to be measured
 BUILD=sanitize   AddressSanitizer and UndefinedBehaviorSanitizer
+BUILD=threads    ThreadSanitizer
 BUILD=guided     the codec alone, by clang, with coverage for a fuzzer and the same sanitizers
 BUILD=none       no extension at all: `make` writes the package's metadata so while another process compiles
 ANNOTATE=1       writes an .html beside each .pyx that shows where Python is touched
@@ -27,11 +28,13 @@ COMPILE = {
     "debug": ["-O0", "-g", "-DCODEC_DEBUG=1"],
     "trace": ["-O1", "-g0", "-DCYTHON_TRACE=1", "-DCYTHON_TRACE_NOGIL=1"],
     "sanitize": ["-O1", "-g", "-DCODEC_DEBUG=1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"],
+    "threads": ["-O1", "-g", "-fsanitize=thread", "-fno-omit-frame-pointer"],
     "guided": ["-O1", "-g", "-DCODEC_DEBUG=1", "-fsanitize=fuzzer-no-link,address,undefined",
                "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
     "none": [],
 }
-LINK = {"sanitize": ["-fsanitize=address,undefined"], "guided": ["-fsanitize=fuzzer-no-link,address,undefined"]}
+LINK = {"sanitize": ["-fsanitize=address,undefined"], "threads": ["-fsanitize=thread"],
+        "guided": ["-fsanitize=fuzzer-no-link,address,undefined"]}
 DIRECTIVES = {
     "language_level": 3, "boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True,
     "linetrace": BUILD == "trace", "embedsignature": False,

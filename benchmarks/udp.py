@@ -94,13 +94,14 @@ def cpu_ns(reports: list[Report]) -> float:
     return median(one["server_cpu_s"] * 1e9 / max(one["received"], 1) for one in reports)
 
 
-def client(server: Server, frames: Path | Drawn, shape: Shape, rate: float = 0,
-           loss_max: float = LOSS_SHARE_MAX) -> Report:
+def client(server: Server, frames: Path | Drawn, shape: Shape, rate: float = 0, loss_max: float = LOSS_SHARE_MAX,
+           to: set[int] | None = None) -> Report:
     """Run the client once; return its report.
 
     frames    a file of them, or how to draw them
     rate      frames a second to offer; 0 keeps the window full instead
     loss_max  0..1 of the frames
+    to        the processors that it may use; None: the client's own
     Raises    Refused when more was lost
     """
     command = [str(program("udp_client")), "--to", str(server.port), *frames_words(frames),
@@ -108,7 +109,7 @@ def client(server: Server, frames: Path | Drawn, shape: Shape, rate: float = 0,
                "--warm-up", str(shape.warm_up), "--timeout-ms", str(shape.timeout_ms), "--rate", str(rate),
                "--linger-ms", str(shape.linger_ms), "--watch", str(server.pid)]
     seconds_max = shape.seconds + shape.warm_up + shape.linger_ms / 1000 + 30
-    with pinned(processors()[1]):
+    with pinned(to or processors()[1]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds_max)
     if done.returncode:
         raise RuntimeError(f"udp_client ended with {done.returncode}: {done.stderr}")
