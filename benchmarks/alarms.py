@@ -3,7 +3,9 @@
 alarms.idle     a fire now and then, nothing else
 alarms.flooded  the same beside heartbeats at 0.7 of the highest rate that this run saw answered without loss
 Target          flooded / idle at most 3 at p50 and p99, without the disk's share: the same percentile of the flushes
-Probe, subscriber and load share the processors that the engine does not have.
+inside          by the engine's own clock, from the receipt of its bytes to the subscriber's socket, less what passes
+                until it is durable
+Probe, subscriber and load share the processors that the engine does not have, so outside they wait for each other.
 """
 import json
 import re
@@ -27,7 +29,8 @@ from benchmarks.udp import client, enrol
 from codec.reading import build_frame
 
 Counts = dict[float, float]
-BUCKET = re.compile(r'^tocsin_journal_flush_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+BUCKET = re.compile(r'^tocsin_(journal_flush|receive_to_durable|receive_to_forwarded)_seconds_bucket'
+                    r'\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 SHARE = 0.7
 STEP = 0.9                       # between two rates that are tried
 TIMES_MAX = 3.0
@@ -53,20 +56,28 @@ SHAPES: dict[Size, Shape] = {"smoke": Shape(5, 0.02, Load(0.3, 0.1, 200, 4, 64))
 class Phase:
     """Seconds of each fire, and meanwhile the flushes."""
     taken_s: list[float]
-    flushes: Counts                  # how many took up to so many seconds
+    counted: dict[str, Counts]       # by histogram of the engine: how many took up to so many seconds
     heard_per_s: float = 0.0         # frames, by the engine's own count
 
     def at(self, percent: int) -> float:
         return quantiles(self.taken_s, n=100, method="inclusive")[percent - 1]
 
-    def flush_at(self, percent: int) -> float:
-        """Return within how many seconds so many percent of the flushes ended, between two bounds of the histogram."""
-        wanted, below, before = percent / 100 * max(self.flushes.values()), 0.0, 0.0
-        for bound, count in sorted(self.flushes.items()):
+    def counted_at(self, name: str, percent: int) -> float:
+        """Return within how many seconds so many percent of a histogram ended, between two of its bounds."""
+        counts = self.counted[name]
+        wanted, below, before = percent / 100 * max(counts.values()), 0.0, 0.0
+        for bound, count in sorted(counts.items()):
             if count >= wanted:
                 return below + (bound - below) * (wanted - before) / max(count - before, 1.0)
             below, before = bound, count
         return below
+
+    def flush_at(self, percent: int) -> float:
+        return self.counted_at("journal_flush", percent)
+
+    def inside_at(self, percent: int) -> float:
+        """Return the engine's own seconds behind the disk."""
+        return self.counted_at("receive_to_forwarded", percent) - self.counted_at("receive_to_durable", percent)
 
 
 class Ear(threading.Thread):
@@ -108,9 +119,10 @@ class Probe:
         self.server, self.ear, self.sequence = server, ear, 0
 
     def phase(self, shape: Shape) -> Phase:
-        before = self._flushes()
+        before = self._counted()
         taken = [self._one(shape.every_s) for _ in range(shape.fires)]
-        return Phase(taken, {bound: count - before.get(bound, 0.0) for bound, count in self._flushes().items()})
+        return Phase(taken, {name: {bound: count - before[name][bound] for bound, count in counts.items()}
+                             for name, counts in self._counted().items()})
 
     def _one(self, pause_s: float) -> float:
         self.sequence += 1
@@ -122,10 +134,11 @@ class Probe:
         threading.Event().wait(pause_s)
         return seconds
 
-    def _flushes(self) -> Counts:
+    def _counted(self) -> dict[str, Counts]:
         with urllib.request.urlopen(f"http://{self.server.http}/metrics", timeout=10) as answer:
             found = BUCKET.findall(answer.read().decode())
-        return {float(bound): float(count) for bound, count in found if bound != "+Inf"}
+        return {name: {float(bound): float(count) for one, bound, count in found if one == name and bound != "+Inf"}
+                for name in {one for one, _, _ in found}}
 
 
 def run(size: Size, rounds: int = 3) -> list[Result]:
@@ -195,10 +208,11 @@ def flooded(probe: Probe, server: Server, file: Path, shape: Shape, rate: float)
 
 
 def together(phases: list[Phase]) -> Phase:
-    flushes: Counter[float] = Counter()
+    counted: dict[str, Counter[float]] = {name: Counter() for name in phases[0].counted}
     for phase in phases:
-        flushes.update(phase.flushes)
-    return Phase([one for phase in phases for one in phase.taken_s], dict(flushes))
+        for name, counts in phase.counted.items():
+            counted[name].update(counts)
+    return Phase([one for phase in phases for one in phase.taken_s], {name: dict(one) for name, one in counted.items()})
 
 
 def beside(flood: Phase, idle: Phase, percent: int) -> float:
@@ -209,6 +223,7 @@ def beside(flood: Phase, idle: Phase, percent: int) -> float:
 def result(size: Size, side: str, phase: Phase, more: dict[str, float]) -> Result:
     facts: dict[str, float | int | str] = {
         "p50_ms": phase.at(50) * 1e3, "p99_ms": phase.at(99) * 1e3, "flush_p50_ms": phase.flush_at(50) * 1e3,
-        "flush_p99_ms": phase.flush_at(99) * 1e3, **more}
+        "flush_p99_ms": phase.flush_at(99) * 1e3, "inside_p50_ms": phase.inside_at(50) * 1e3,
+        "inside_p99_ms": phase.inside_at(99) * 1e3, **more}
     return Result(f"alarms.{side}", size, len(phase.taken_s), "fire", 1 / phase.at(50), 0.0,
                   digest(str(len(phase.taken_s)).encode()), facts)

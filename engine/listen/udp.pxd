@@ -11,7 +11,7 @@ from engine.supervise.listening cimport ListeningClock
 
 cdef enum:
     DATAGRAMS = 64               # of one recvmmsg; more only push each other out of the cache
-    ROUNDS_MAX = 8               # of one wake-up, so that nothing else waits longer than some 2 ms
+    ROUNDS_MAX = 4               # of one wake-up, so that nothing else waits longer than some 1 ms
     DATAGRAM_BYTES_MAX = 4608    # the longest frame and what may stand before it
     CONTROL_BYTES = 64           # room for one IP_PKTINFO or IPV6_PKTINFO
     HELD_PER_SEND = 64

@@ -1,6 +1,6 @@
 """The UDP side of LISTEN.
 
-One wake-up takes datagrams in rounds of 64 until the socket is empty, at most 8 rounds; each round is one recvmmsg,
+One wake-up takes datagrams in rounds of 64 until the socket is empty, at most 4 rounds; each round is one recvmmsg,
 a loop without the GIL, and one sendmmsg. Replies that must wait for the journal lie in a ring until their ticket is
 durable. Rejected: asyncio's DatagramProtocol (one object and one system call a datagram, a quarter of the rate).
 """

@@ -134,7 +134,7 @@ def test_a_thousand_datagrams_are_taken_in_wakeups_of_a_bounded_size(line):
         answered += replies(panel)
     kept = 1000 - udp.kernel_drops()  # a machine may allow no buffer that takes all of them
     assert sum(taken) == kept >= 200
-    assert max(taken) == min(kept, 512)
+    assert max(taken) == min(kept, 256)
     assert answered == [accepted(frame) for frame in frames[:kept]]
     assert world.count("replies", "dc09", "accept") == kept
 
