@@ -51,7 +51,9 @@ cdef class TcpListener:
     cdef object buffer_view
     cdef uint8_t* out                # owned
     cdef uint32_t out_size
-    cdef Peeked peeked[PEEKED_MAX]
+    cdef Peeked peeked[PEEKED_MAX]   # of the pass over a connection's bytes that is being made
+    cdef uint32_t peeked_in
+    cdef uint32_t peeked_next        # of them, the one to be taken
     cdef readonly set connections
     cdef readonly dict closing       # closed by us, still with bytes that the peer has not taken: since when
     cdef readonly object shares      # who holds how many places

@@ -150,7 +150,8 @@ cdef class TcpListener:
 
     cdef Pass take_frames(self, TcpConnection connection, uint32_t size, uint32_t* at, Taken* taken) noexcept nogil:
         """Take frames until the bytes end or a reply must be held; that one is then in `taken`."""
-        cdef uint32_t heartbeats = 0, others = 0, peeked = 0, next = 0
+        cdef uint32_t heartbeats = 0, others = 0
+        cdef Peeked* peeked
         cdef int64_t passed_ns
         cdef Pass how = PASS_DONE
         taken.action = ACTION_WAIT
@@ -161,11 +162,12 @@ cdef class TcpListener:
             if not self.has_place(connection):
                 how = PASS_HELD
                 break
-            if next == peeked:
-                peeked = self.peek(self.buffer + at[0], size - at[0], &connection.arrival)
-                next = 0
-            self.receiver.take_peeked(self.buffer + at[0], size - at[0], &self.peeked[next], &connection.arrival, taken)
-            next += 1
+            if self.peeked_next == self.peeked_in:
+                self.peeked_in = self.peek(self.buffer + at[0], size - at[0], &connection.arrival)
+                self.peeked_next = 0
+            peeked = &self.peeked[self.peeked_next]
+            self.peeked_next += 1
+            self.receiver.take_peeked(self.buffer + at[0], size - at[0], peeked, &connection.arrival, taken)
             if taken.action == ACTION_WAIT:
                 break
             if taken.action == ACTION_NO_ROOM:
@@ -311,6 +313,7 @@ cdef class TcpConnection:
         self.arrival.monotonic_ns = now_ns
         self.arrival.received_ns = self.owner.clock.wall_now()
         self.arrival.heard_ms = self.owner.listening.update(now_ns)
+        self.owner.peeked_in = self.owner.peeked_next = 0    # what is left there was another connection's
         while True:
             if size - at[0] < ALONE_BYTES:
                 how = self.owner.take_frames(self, size, at, &taken)

@@ -144,8 +144,8 @@ cdef class TcpServer:
                 if not connection.eof_received():
                     transport.close()
                 return 0
-            else:
-                return 0 if errno == EAGAIN or errno == EINTR else transport.end(OSError(errno, "recv"))
+            elif errno != EINTR:
+                return 0 if errno == EAGAIN else transport.end(OSError(errno, "recv"))
         return transport.tell_epoll(EPOLL_CTL_MOD)   # there may be more: in its next turn
 
 
