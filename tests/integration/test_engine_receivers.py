@@ -2,18 +2,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 from engine.journal.memory_disk import MemoryDisk
 from engine.listen.binding import open_beside, open_sockets
-from tests.integration.engine import DEADLINE_S, PROGRAM, ROOT, Engine, data_directory, environment, serve, until
+from tests.integration.engine import DEADLINE_S, Engine, data_directory, serve, until
 from tests.integration.in_process import Running
-from tests.integration.test_engine_takeover import activated, frames, successor
+from tests.integration.test_engine_takeover import activated, fleet_through_changes, successor
 from tests.integration.transmitter import ack, null, sia, udp
 
 TWO = "[listen]\nreceivers = 2\n"
@@ -67,24 +65,10 @@ def test_signals_are_kept_and_told_and_the_stop_is_in_order() -> None:
 
 def test_a_fleet_notices_no_change_of_version() -> None:
     """Each socket of an address is handed over: not one heartbeat stays without its reply, and no alarm is lost."""
-    with data_directory() as data, contextlib.ExitStack() as stack:
-        engine = stack.enter_context(serve(data, TWO))
-        engine.until_store_up()
-        place = f"{engine.place[0]}:{engine.place[1]}"
-        command = [*PROGRAM, "loadgen", "--to", place, "--http", f"http://{engine.http}", "--transmitters", "300",
-                   "--rate", "1000", "--duration", "8", "--alarms", "0.02", "--seed", "7", "--no-ceiling", "--json"]
-        with (data / "loadgen.log").open("wb") as log:
-            fleet = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT, text=True,
-                                     env=environment())
-        for _ in range(2):
-            until(lambda engine=engine: frames(engine) > 500, "frames of the fleet")
-            engine = stack.enter_context(successor(engine, TWO))
-            assert sockets_at(engine) == 2
-        said = fleet.communicate(timeout=60)[0]
-        report = json.loads(said)
-        assert fleet.returncode == 0, said
-        assert (report["lost"], report["doubled"], report["heartbeats"]["unanswered"]) == (0, 0, 0)
-        assert report["acknowledged"] == report["stored"] == report["forwarded"] == report["sent"] > 50
+    def look(engine: Engine) -> None:
+        assert sockets_at(engine) == 2
+
+    fleet_through_changes(TWO, look)
 
 
 def test_a_successor_has_as_many_receivers_as_it_inherits() -> None:

@@ -146,8 +146,13 @@ def test_a_listener_with_tls_goes_on() -> None:
 
 def test_a_fleet_notices_nothing() -> None:
     """Over UDP not one heartbeat stays without its reply, and the audit of the load generator is clean."""
+    fleet_through_changes("")
+
+
+def fleet_through_changes(config: str, look: Callable[[Engine], None] = lambda engine: None) -> None:
+    """Let a fleet speak while the engine is replaced twice; `look` at each one that follows."""
     with data_directory() as data, contextlib.ExitStack() as stack:
-        engine = stack.enter_context(serve(data))
+        engine = stack.enter_context(serve(data, config))
         engine.until_store_up()
         place = f"{engine.place[0]}:{engine.place[1]}"
         command = [*PROGRAM, "loadgen", "--to", place, "--http", f"http://{engine.http}", "--transmitters", "300",
@@ -157,7 +162,8 @@ def test_a_fleet_notices_nothing() -> None:
                                      env=environment())
         for _ in range(2):
             until(lambda engine=engine: frames(engine) > 500, "frames of the fleet")
-            engine = stack.enter_context(successor(engine, ""))
+            engine = stack.enter_context(successor(engine, config))
+            look(engine)
         said = fleet.communicate(timeout=60)[0]
         report = json.loads(said)
         assert fleet.returncode == 0, said
