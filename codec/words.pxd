@@ -19,7 +19,7 @@ cpdef enum RowKind:
     ROW_SIGNAL = 1           # one new thing that a transmitter, or the engine about it, reports
     ROW_ENROLMENT = 2        # a path becomes known; native = its key as text
     ROW_TICK = 3             # a deadline came due; journal time moves on
-    ROW_CHANGE = 4           # registry, rules, test modes, answers; native = JSON
+    ROW_CHANGE = 4           # what people changed; condition = engine.words.Change, native = its fields
     ROW_LEVEL = 5            # a status word, not yet compared with the last one; becomes signals, never journalled
     ROW_LIFE = 6             # the transmitter that the row names lives; never journalled
     ROW_CANARY = 7           # the engine's own, to see that rows come through; no signal of anybody
@@ -123,7 +123,8 @@ cpdef enum Condition:
     CONDITION_PROGRAMMING = 126
     CONDITION_TIME_CHANGED = 127
     CONDITION_REMOTE = 128
-    CONDITION_COUNT = 129
+    CONDITION_SYSTEM_FAULT = 129      # fault: every supervised path of a transmitter is silent past its time
+    CONDITION_COUNT = 130
 
 cpdef enum Flag:
     FLAG_CUT = 1             # point or native text was longer than its limit

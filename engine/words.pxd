@@ -15,6 +15,19 @@ cpdef enum Reason:
     REASON_CLASS_OFF = 5     # security or medical, not turned on
     REASON_CANCELLED = 6     # a cancel or abort: reported with the alarm, clears nothing
     REASON_CANARY = 7        # the engine's own: an event for the engine alone
+    REASON_SECOND_PATH = 8   # open already, and told again by another path
+    REASON_TEST = 9          # its facility, transmitter or point is in test mode
+    REASON_DISABLED = 10     # its point is disabled at the panel
+    REASON_CHATTER = 11      # its point comes and goes; not the first of its signals
+    REASON_COINCIDENCE = 12  # a second detector, a second zone or a repetition: the alarm is confirmed by it
+    REASON_ANSWERED_TRUE = 13    # a person confirmed the alarm
+    REASON_ANSWERED_FALSE = 14   # a person declared it false
+    REASON_ACCEPTED = 15     # a subscriber took the alarm over
+    REASON_UNACCEPTED = 16   # nobody did within alarms.accept_within
+    REASON_CLOSED = 17       # a person ended it
+    REASON_MASS_LOSS = 18    # a line fault that is part of a mass loss
+    REASON_AT_ONCE = 19      # confirmed by what it is: a call point, water flow, the panel's own second detector
+    REASON_AGAIN = 20        # open already, and said again by the same path
 
 cpdef enum Verification:
     VERIFICATION_NONE = 0
@@ -29,3 +42,43 @@ cpdef enum EventType:
     EVENT_RAISED = 1
     EVENT_UPDATED = 2
     EVENT_CLEARED = 3
+    EVENT_LOST = 4           # of a network: many paths fell silent together
+    EVENT_RESTORED = 5       # of a network
+
+cpdef enum Change:           # the condition of a row of kind change; its fields stand in native, a tab between two
+    CHANGE_COMMAND = 0       # JSON; a command to a site
+    CHANGE_READING = 1       # identity, revision: the whole registry is read, and what is not named until it ends is gone
+    CHANGE_READ = 2          # identity, revision: the registry is known up to here
+    CHANGE_FACILITY = 3      # id, province, commune, team, kind, way of verification, name; gone: id
+    CHANGE_TRANSMITTER = 4   # facility, primary_ms, alternate_ms, alternate_alone_ms, network; gone: empty
+    CHANGE_POINT = 5         # the row's own point; condition, zone; gone: empty
+    CHANGE_TEST = 6          # until_us, facility, by, why; facility empty: the row's transmitter and point. until_us 0: ended
+    CHANGE_ANSWER = 7        # alarm id, true or false, by, why
+    CHANGE_ACCEPT = 8        # alarm id, by
+    CHANGE_CLOSE = 9         # alarm id, by, why
+    CHANGE_RULES = 10        # the rules, as JSON
+    CHANGE_COUNT = 11
+
+cpdef enum FacilityKind:     # what a building is for, as far as rules ask
+    KIND_OTHER = 0
+    KIND_RESIDENTIAL = 1
+    KIND_HOTEL = 2
+    KIND_HOSPITAL = 3
+    KIND_SCHOOL = 4
+    KIND_OFFICE = 5
+    KIND_MARKET = 6
+    KIND_ENTERTAINMENT = 7
+    KIND_INDUSTRIAL = 8
+    KIND_WAREHOUSE = 9
+    KIND_FUEL = 10
+    KIND_TRANSPORT = 11
+    KIND_PUBLIC = 12
+    KIND_HERITAGE = 13
+    KIND_COUNT = 14
+
+cpdef enum Way:              # how a fire is verified
+    WAY_RULES = 0            # as the rules say
+    WAY_NONE = 1             # by nobody: it stays unconfirmed unless it confirms itself
+    WAY_COINCIDENCE = 2
+    WAY_HUMAN = 3
+    WAY_AT_ONCE = 4          # of rules alone

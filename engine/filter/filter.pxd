@@ -16,7 +16,7 @@ from engine.filter.rules cimport Choice
 
 cdef enum:
     VERDICTS = 4             # as many as there are, and a power of two above the reasons
-    REASONS = 16
+    REASONS = 32
     CLASSES = 16
 
 cdef class Filter:
