@@ -27,7 +27,8 @@ cpdef enum Reason:
     REASON_CLOSED = 17       # a person ended it
     REASON_MASS_LOSS = 18    # a line fault that is part of a mass loss
     REASON_AT_ONCE = 19      # confirmed by what it is: a call point, water flow, the panel's own second detector
-    REASON_AGAIN = 20        # open already, and said again by the same path
+    REASON_AGAIN = 20        # open already, and said again by the same path; of state: nothing changed
+    REASON_TEST_ENDED = 21   # its test mode ended while it was open: it counts from now on
 
 cpdef enum Verification:
     VERIFICATION_NONE = 0
@@ -82,3 +83,4 @@ cpdef enum Way:              # how a fire is verified
     WAY_COINCIDENCE = 2
     WAY_HUMAN = 3
     WAY_AT_ONCE = 4          # of rules alone
+    WAY_COUNT = 5

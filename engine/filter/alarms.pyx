@@ -6,6 +6,7 @@ takes some milliseconds).
 """
 from libc.stdlib cimport calloc, free
 
+from engine.filter.rules cimport PRIORITY_LAST
 from engine.index cimport index_create, index_destroy, index_put, index_remove
 
 
@@ -38,7 +39,7 @@ cdef uint32_t alarms_add(Alarms* a, const Place* place, uint64_t hash) noexcept 
     """Give a place a fresh alarm, the newest; its other fields are 0. NO_SLOT when the table is full."""
     cdef uint32_t slot = a.free_slot
     cdef Alarm* alarm
-    if a.alarms_open >= a.alarms_max:      # beyond: a snapshot from a larger table
+    if a.alarms_open + a.alarms_ended >= a.alarms_max:     # beyond: a snapshot from a larger table
         return NO_SLOT
     if slot != NO_SLOT:
         a.free_slot = a.slots[slot].newer
@@ -61,8 +62,8 @@ cdef uint32_t alarms_add(Alarms* a, const Place* place, uint64_t hash) noexcept 
     return slot
 
 
-cdef void alarms_remove(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
-    """Free an alarm that has no items."""
+cdef void alarms_take_out(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
+    """Take an alarm out of index and order."""
     cdef Alarm* alarm = &a.slots[slot]
     index_remove(&a.index, hash, slot)
     if alarm.older == NO_SLOT:
@@ -73,20 +74,51 @@ cdef void alarms_remove(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
         a.newest = alarm.older
     else:
         a.slots[alarm.newer].older = alarm.older
-    alarm.id = 0
-    alarm.newer = a.free_slot
-    a.free_slot = slot
     a.alarms_open -= 1
+
+
+cdef void alarms_remove(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
+    """Free an alarm that has no items."""
+    alarms_take_out(a, slot, hash)
+    a.slots[slot].id = 0
+    a.slots[slot].newer = a.free_slot
+    a.free_slot = slot
+
+
+cdef void alarms_end(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
+    """End an alarm that has no items and is still to be accepted: alarms_free gives its slot back."""
+    alarms_take_out(a, slot, hash)
+    a.slots[slot].ended = True
+    a.slots[slot].older = a.slots[slot].newer = NO_SLOT
+    a.alarms_ended += 1
+
+
+cdef void alarms_free(Alarms* a, uint32_t slot) noexcept nogil:
+    """Give the slot of an ended alarm back."""
+    a.slots[slot].id = 0
+    a.slots[slot].ended = False
+    a.slots[slot].newer = a.free_slot
+    a.free_slot = slot
+    a.alarms_ended -= 1
 
 
 cdef uint32_t alarms_seek(const Alarms* a, uint64_t id) noexcept nogil:
     """The open alarm with the smallest id that is at least `id`, or NO_SLOT. One pass over the slots."""
     cdef uint32_t slot, found = NO_SLOT
     for slot in range(a.slots_used):
-        if a.slots[slot].id != 0 and a.slots[slot].id >= id:
+        if a.slots[slot].id >= id and a.slots[slot].id != 0 and not a.slots[slot].ended:
             if found == NO_SLOT or a.slots[slot].id < a.slots[found].id:
                 found = slot
     return found
+
+
+cdef uint32_t alarms_with(const Alarms* a, uint64_t id) noexcept nogil:
+    """The alarm with an id, open or ended, or NO_SLOT. One pass over the slots."""
+    cdef uint32_t slot
+    for slot in range(a.slots_used):
+        if a.slots[slot].id == id and id != 0:
+            return slot
+    return NO_SLOT
 
 
 cdef uint32_t item_add(Alarms* a, Alarm* alarm, uint32_t last) noexcept nogil:
@@ -110,90 +142,104 @@ cdef uint32_t item_add(Alarms* a, Alarm* alarm, uint32_t last) noexcept nogil:
     return at
 
 
-cdef inline bint item_is(const Item* item, uint8_t signal_class, const uint8_t* point,
-                         uint32_t point_size) noexcept nogil:
-    return item.signal_class == signal_class and item.point_size == point_size \
-        and memcmp(item.point, point, point_size) == 0
-
-
 cdef inline uint32_t point_kept(uint32_t point_size) noexcept nogil:
     # Decoders cut points at this length already; a longer one is told from others by its beginning.
     return point_size if point_size < POINT_BYTES_MAX else POINT_BYTES_MAX
 
 
-cdef bint alarm_keep(Alarms* a, Alarm* alarm, uint8_t signal_class, uint16_t condition, const uint8_t* point,
-                     uint32_t point_size, uint64_t signal, bint is_word) noexcept nogil:
-    """Remember that something is open. Return False when it was open already, or marks its class for want of room.
+cdef inline bint is_kind(const Item* item, const Raised* raised) noexcept nogil:
+    return item.signal_class == raised.signal_class and item.transmitter == raised.transmitter
 
-    is_word   it came from a status word: without room it is counted, not marked
-    """
+
+cdef inline bint item_is(const Item* item, const Raised* raised) noexcept nogil:
+    cdef uint32_t point_size = point_kept(raised.point_size)
+    return is_kind(item, raised) and item.point_size == point_size \
+        and memcmp(item.point, raised.point, point_size) == 0
+
+
+cdef Kept alarm_keep(Alarms* a, Alarm* alarm, const Raised* raised) noexcept nogil:
+    """Remember that something is open; where there is no room, mark its class, or count it when a word raised it."""
     cdef uint32_t at = alarm.item, last = NO_SLOT
     cdef Item* item
-    point_size = point_kept(point_size)
     while at != NO_SLOT:
-        if item_is(&a.items[at], signal_class, point, point_size):
-            alarm.raised_twice |= is_word
-            return False
+        if item_is(&a.items[at], raised):
+            alarm.raised_twice |= raised.is_word
+            return KEPT_OPEN if a.items[at].path == raised.path else KEPT_OPEN_ELSEWHERE
         last = at
         at = a.items[at].next
     at = item_add(a, alarm, last)
     if at == NO_SLOT:
-        if not is_word:
-            alarm.unkept |= <uint16_t>(1 << signal_class)
+        if not raised.is_word:
+            alarm.unkept |= <uint16_t>(1 << raised.signal_class)
         elif alarm.unkept_words < UNKEPT_WORDS_MAX:
             alarm.unkept_words += 1
-        return False
+        return KEPT_UNKEPT
     item = &a.items[at]
-    item.signal = signal
-    item.condition = condition
-    item.signal_class = signal_class
-    item.point_size = <uint8_t>point_size
-    memcpy(item.point, point, point_size)
-    return True
+    item.signal = raised.signal
+    item.transmitter = raised.transmitter
+    item.path = raised.path
+    item.zone = raised.zone
+    item.since_s = raised.since_s
+    item.condition = raised.condition
+    item.signal_class = raised.signal_class
+    item.point_size = <uint8_t>point_kept(raised.point_size)
+    memcpy(item.point, raised.point, item.point_size)
+    return KEPT_NEW
 
 
-cdef bint alarm_release(Alarms* a, Alarm* alarm, uint8_t signal_class, const uint8_t* point,
-                        uint32_t point_size, bint is_word) noexcept nogil:
-    """Forget what a restore clears: the item of its class and point; without a point, all of its class.
+cdef void item_free(Alarms* a, Alarm* alarm, uint32_t at) noexcept nogil:
+    a.items[at].next = a.free_item
+    a.free_item = at
+    alarm.items -= 1
+    a.items_open -= 1
 
-    is_word  it came from a status word: without an item it ends one that was counted
+
+cdef bint alarm_release(Alarms* a, Alarm* alarm, const Raised* restored) noexcept nogil:
+    """Forget what a restore clears: the item of its class and point; without a point, all of its class and transmitter.
 
     Returns  False when it fits nothing that is open. A point that no item has fits when its class is marked as open
              without items: it may be one of those, so the restore is told, but only one without a point ends the mark.
+             One from a status word, without an item, ends one that was counted.
     """
     cdef uint32_t at = alarm.item, last = NO_SLOT, next
-    cdef uint16_t mark = <uint16_t>(1 << signal_class)
+    cdef uint16_t mark = <uint16_t>(1 << restored.signal_class)
     cdef uint16_t items = alarm.items
     cdef bint found = alarm.unkept & mark
-    point_size = point_kept(point_size)
     while at != NO_SLOT:
         next = a.items[at].next
-        if a.items[at].signal_class == signal_class \
-                and (point_size == 0 or item_is(&a.items[at], signal_class, point, point_size)):
+        if item_is(&a.items[at], restored) or restored.point_size == 0 and is_kind(&a.items[at], restored):
             found = True
             if last == NO_SLOT:
                 alarm.item = next
             else:
                 a.items[last].next = next
-            a.items[at].next = a.free_item
-            a.free_item = at
-            alarm.items -= 1
-            a.items_open -= 1
+            item_free(a, alarm, at)
         else:
             last = at
         at = next
-    if point_size == 0:
+    if restored.point_size == 0:
         alarm.unkept &= <uint16_t>~mark
-    if is_word and alarm.items == items and alarm.unkept_words:
+    if restored.is_word and alarm.items == items and alarm.unkept_words:
         if alarm.unkept_words < UNKEPT_WORDS_MAX and not alarm.raised_twice:
             alarm.unkept_words -= 1
         found = True
     return found
 
 
+cdef void alarm_empty(Alarms* a, Alarm* alarm) noexcept nogil:
+    """Forget all that an alarm holds: a person has ended it."""
+    cdef uint32_t at = alarm.item, next
+    while at != NO_SLOT:
+        next = a.items[at].next
+        item_free(a, alarm, at)
+        at = next
+    alarm.item = NO_SLOT
+    alarm.unkept = alarm.unkept_words = 0
+
+
 cdef int alarms_check(const Alarms* a) except -1:
     """Raise AssertionError unless lists, counts and index agree."""
-    cdef uint32_t slot = a.oldest, older = NO_SLOT, item, items, alarms = 0, items_all = 0
+    cdef uint32_t slot = a.oldest, older = NO_SLOT, item, items, alarms = 0, items_all = 0, ended = 0
     cdef uint64_t id = 0
     cdef const Alarm* alarm
     while slot != NO_SLOT:
@@ -201,9 +247,11 @@ cdef int alarms_check(const Alarms* a) except -1:
         assert alarm.id > id
         assert alarm.older == older
         assert alarm_is_open(alarm)
-        assert 1 <= alarm.priority <= 6
+        assert 1 <= alarm.priority <= PRIORITY_LAST
+        assert not alarm.ended
         assert alarm.count >= 1
         assert alarm.revision >= alarm.count
+        assert alarm.detectors <= alarm.count
         assert alarms_find(a, &alarm.place, place_hash(a, &alarm.place)) == slot
         items = 0
         item = alarm.item
@@ -221,6 +269,13 @@ cdef int alarms_check(const Alarms* a) except -1:
     assert alarms == a.alarms_open
     assert alarms == a.index.count
     assert items_all == a.items_open
+    for slot in range(a.slots_used):
+        if a.slots[slot].ended:
+            assert a.slots[slot].id != 0
+            assert a.slots[slot].items == 0
+            ended += 1
+    assert ended == a.alarms_ended
+    alarms += ended
     slot = a.free_slot
     while slot != NO_SLOT:
         assert a.slots[slot].id == 0

@@ -1,33 +1,50 @@
 # FILTER: rows in, verdicts and numbered events out. Deterministic: no clock, no I/O, nothing random that shows.
 #
-#   apply   the rows of one journal entry -> one verdict each, and the events that they make
-#   judge   one row: a rule by class, state and condition (rules.pxd); then it raises, or clears, or is only stored
-#   show    rows that could not be journalled -> events without number; remembers nothing
+#   apply       the rows of one journal entry -> one verdict each, and the events that they make
+#   judge       one row: its own rule by class, state and condition (rules.pxd); then it raises, clears or is state
+#               (judging.pxd); what people changed and what is due is done by changing.pxd
+#   show        rows that could not be journalled -> events without number; remembers nothing
+#   telling.pxd numbers and writes events, here and nowhere else
 #
-# One signal makes at most one event, so a batch of n rows needs room for n.
+# A fire, gas or prealarm that is not a restore makes one event, at once, whatever is remembered, full or switched.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from codec.batch cimport Columns
-from engine.filter.alarms cimport Alarm, Alarms
-from engine.filter.event cimport Step
+from engine.filter.acceptance cimport Acceptance
+from engine.filter.alarms cimport Alarms
+from engine.filter.losses cimport Losses
 from engine.filter.outcome cimport Outcome
-from engine.filter.rules cimport Choice
+from engine.filter.registry cimport Registry
+from engine.filter.rulebook cimport Book
+from engine.filter.states cimport States
 
 cdef enum:
     VERDICTS = 4             # as many as there are, and a power of two above the reasons
     REASONS = 32
     CLASSES = 16
+    OVERDUE_MAX = 1000       # alarms that nobody accepted, told by name at once
 
 cdef class Filter:
     # What is remembered: saved, loaded, and a function of the journal alone.
     cdef Alarms alarms
+    cdef Registry registry
+    cdef States states
+    cdef Losses losses
+    cdef Acceptance acceptance
+    cdef Book book
+    cdef object rulebook             # the Rulebook behind `book`
+    cdef object test_modes           # TestModes
+    cdef int64_t test_due_ns         # when the next one ends; INT64_MAX: none is on
+    cdef int64_t time_ns             # of the last tick: never goes back
     cdef readonly uint64_t next_event
     cdef readonly uint64_t position
 
     # What the configuration says.
-    cdef Choice choice
+    cdef bint fixed_rules            # rows that change the rules are passed over
     cdef uint32_t alarms_max
+    cdef uint32_t transmitters_max
+    cdef uint32_t paths_max
     cdef bytes source_text           # a JSON string with its quotes
     cdef const uint8_t* source       # borrowed from source_text
     cdef uint32_t source_size
@@ -35,16 +52,15 @@ cdef class Filter:
 
     # Since the start of this process: counters, and room that is used again.
     cdef readonly uint64_t untracked
+    cdef readonly uint64_t unaccepted_total
+    cdef list overdue
+    cdef bint failed                 # there was no memory for an event
     cdef uint64_t verdicts[VERDICTS * REASONS]
     cdef uint64_t signals[CLASSES]
     cdef Outcome outcome
 
+    cdef int make_tables(self) except -1
+    cdef void free_tables(self) noexcept
     cdef int prepare(self, const Columns* c) except -1
     cdef void judge(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
-    cdef void raises(self, const Columns* c, uint32_t row, uint64_t signal, uint16_t rule) noexcept nogil
-    cdef void clears(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
-    cdef void sing(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
-    cdef void decide(self, uint32_t row, uint8_t verdict, uint8_t reason, uint16_t rule) noexcept nogil
-    cdef void tell(self, const Columns* c, uint32_t row, uint64_t signal, uint8_t type, Alarm* alarm) noexcept nogil
-    cdef void tell_volatile(self, const Columns* c, uint32_t row) noexcept nogil
-    cdef dict alarm_row(self, const Alarm* alarm)
+    cdef int set_rules(self, object rulebook) except -1

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.batch cimport Text
 
 cdef enum:
-    OUTCOME_VERSION = 1
+    OUTCOME_VERSION = 2
     OUTCOME_HEADER_BYTES = 16
     NO_ROW = 0xFFFFFFFF      # an event that no row of this batch made (a deadline did)
 
@@ -26,17 +26,29 @@ cdef struct Events:          # one slot an event, in the order in which they are
     uint64_t* signal         # the number of the signal behind this event
     int64_t*  opened_ns      # received_ns of the signal that raised the alarm
     int64_t*  received_ns    # of the signal behind this event
-    uint32_t* row            # in the batch, or NO_ROW
+    uint32_t* row            # of the batch, or NO_ROW: no signal of it is behind the event
     uint32_t* count          # raised signals that the alarm has seen
     uint32_t* revision       # 1 at raised, one more with each event
     Text*     block          # in the arena: the event as a Server-Sent Events block, ready to be sent
     Text*     json           # in the arena: the CloudEvent alone, a part of the block
+    Text*     facility       # in the arena, as all texts here; these three empty where the registry names none
+    Text*     facility_name
+    Text*     area           # province/commune/team
+    Text*     rule           # name of the rule behind it
+    Text*     account        # these three where no signal of the batch is behind the event; else empty
+    Text*     realm
+    Text*     point
+    uint32_t* rule_version
+    uint32_t* detectors      # different ones that raised the alarm
     uint16_t* condition
     uint8_t*  type           # EventType
     uint8_t*  signal_class
     uint8_t*  state
     uint8_t*  verification
     uint8_t*  priority
+    uint8_t*  reason         # Reason: why there is this event
+    uint8_t*  accepted       # whether a subscriber has taken the alarm over
+    uint8_t*  protocol       # of who is behind the event
 
 cdef class Outcome:
     cdef uint32_t rows               # verdicts in use
@@ -49,7 +61,11 @@ cdef class Outcome:
     cdef Events events
     cdef uint8_t* arena
     cdef uint8_t* memory             # owned; NULL in a view
+    cdef uint8_t* grown              # owned: events and arena, once there were more than at first
     cdef object encoded
 
+    cdef str text(self, Text span)
+
+cdef bint outcome_room(Outcome outcome, uint32_t events, uint64_t arena) noexcept nogil
 cdef size_t verdicts_layout(Verdicts* v, uint8_t* memory, uint32_t rows) noexcept nogil
 cdef size_t events_layout(Events* e, uint8_t* memory, uint32_t events) noexcept nogil

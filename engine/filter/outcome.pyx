@@ -41,21 +41,37 @@ cdef size_t events_layout(Events* e, uint8_t* memory, uint32_t events) noexcept 
     e.revision = <uint32_t*>at; at += four
     e.block = <Text*>at; at += eight
     e.json = <Text*>at; at += eight
+    e.facility = <Text*>at; at += eight
+    e.facility_name = <Text*>at; at += eight
+    e.area = <Text*>at; at += eight
+    e.rule = <Text*>at; at += eight
+    e.account = <Text*>at; at += eight
+    e.realm = <Text*>at; at += eight
+    e.point = <Text*>at; at += eight
+    e.rule_version = <uint32_t*>at; at += four
+    e.detectors = <uint32_t*>at; at += four
     e.condition = <uint16_t*>at; at += two
     e.type = at; at += one
     e.signal_class = at; at += one
     e.state = at; at += one
     e.verification = at; at += one
     e.priority = at; at += one
+    e.reason = at; at += one
+    e.accepted = at; at += one
+    e.protocol = at; at += one
     return at - memory
 
 
-cdef void copy_columns(Outcome source, Verdicts* verdicts, Events* events) noexcept:
-    cdef uint32_t rows = source.rows, count = source.events_count
+cdef void copy_verdicts(Outcome source, Verdicts* verdicts) noexcept nogil:
+    cdef uint32_t rows = source.rows
     memcpy(verdicts.rule_version, source.verdicts.rule_version, rows * 4)
     memcpy(verdicts.rule, source.verdicts.rule, rows * 2)
     memcpy(verdicts.verdict, source.verdicts.verdict, rows)
     memcpy(verdicts.reason, source.verdicts.reason, rows)
+
+
+cdef void copy_events(Outcome source, Events* events) noexcept nogil:
+    cdef uint32_t count = source.events_count
     memcpy(events.number, source.events.number, count * 8)
     memcpy(events.alarm, source.events.alarm, count * 8)
     memcpy(events.signal, source.events.signal, count * 8)
@@ -66,12 +82,53 @@ cdef void copy_columns(Outcome source, Verdicts* verdicts, Events* events) noexc
     memcpy(events.revision, source.events.revision, count * 4)
     memcpy(events.block, source.events.block, count * 8)
     memcpy(events.json, source.events.json, count * 8)
+    memcpy(events.facility, source.events.facility, count * 8)
+    memcpy(events.facility_name, source.events.facility_name, count * 8)
+    memcpy(events.area, source.events.area, count * 8)
+    memcpy(events.rule, source.events.rule, count * 8)
+    memcpy(events.account, source.events.account, count * 8)
+    memcpy(events.realm, source.events.realm, count * 8)
+    memcpy(events.point, source.events.point, count * 8)
+    memcpy(events.rule_version, source.events.rule_version, count * 4)
+    memcpy(events.detectors, source.events.detectors, count * 4)
     memcpy(events.condition, source.events.condition, count * 2)
     memcpy(events.type, source.events.type, count)
     memcpy(events.signal_class, source.events.signal_class, count)
     memcpy(events.state, source.events.state, count)
     memcpy(events.verification, source.events.verification, count)
     memcpy(events.priority, source.events.priority, count)
+    memcpy(events.reason, source.events.reason, count)
+    memcpy(events.accepted, source.events.accepted, count)
+    memcpy(events.protocol, source.events.protocol, count)
+
+
+cdef bint outcome_room(Outcome outcome, uint32_t events, uint64_t arena) noexcept nogil:
+    """Make room for so many events more and so many bytes of their texts; False when there is no memory."""
+    cdef uint64_t events_wanted = <uint64_t>outcome.events_count + events
+    cdef uint64_t arena_wanted = outcome.arena_used + arena
+    cdef Events moved
+    cdef uint8_t* memory
+    cdef size_t size
+    if events_wanted <= outcome.events_max and arena_wanted <= outcome.arena_max:
+        return True
+    events_wanted = max(events_wanted + events_wanted // 2, <uint64_t>outcome.events_max)
+    arena_wanted = max(arena_wanted + arena_wanted // 2, <uint64_t>outcome.arena_max)
+    if arena_wanted > 0xFFFFFFFF:
+        return False
+    size = events_layout(&moved, NULL, <uint32_t>events_wanted)
+    memory = <uint8_t*>malloc(size + arena_wanted)
+    if memory == NULL:
+        return False
+    events_layout(&moved, memory, <uint32_t>events_wanted)
+    copy_events(outcome, &moved)
+    memcpy(memory + size, outcome.arena, outcome.arena_used)
+    free(outcome.grown)
+    outcome.grown = memory
+    outcome.events = moved
+    outcome.arena = memory + size
+    outcome.events_max = <uint32_t>events_wanted
+    outcome.arena_max = <uint32_t>arena_wanted
+    return True
 
 
 cdef class Outcome:
@@ -93,6 +150,7 @@ cdef class Outcome:
 
     def __dealloc__(self):
         free(self.memory)
+        free(self.grown)
 
     def __len__(self):
         return self.rows
@@ -120,7 +178,8 @@ cdef class Outcome:
         header[3] = self.arena_used
         verdicts_layout(&verdicts, start + OUTCOME_HEADER_BYTES, self.rows)
         events_layout(&events, start + OUTCOME_HEADER_BYTES + verdicts_size, self.events_count)
-        copy_columns(self, &verdicts, &events)
+        copy_verdicts(self, &verdicts)
+        copy_events(self, &events)
         memcpy(start + OUTCOME_HEADER_BYTES + columns_size, self.arena, self.arena_used)
         return out
 
@@ -157,6 +216,9 @@ cdef class Outcome:
             parts.append(<bytes>self.arena[block.at:block.at + block.size])
         return b"".join(parts)
 
+    cdef str text(self, Text span):
+        return (<bytes>self.arena[span.at:span.at + span.size]).decode("utf-8", "replace")
+
     def verdict(self, uint32_t row):
         if row >= self.rows:
             raise IndexError(row)
@@ -168,11 +230,17 @@ cdef class Outcome:
         if index >= self.events_count:
             raise IndexError(index)
         cdef Text json = e.json[index], block = e.block[index]
+        texts = {name: self.text(span) for name, span in (
+            ("facility", e.facility[index]), ("facility_name", e.facility_name[index]), ("area", e.area[index]),
+            ("rule", e.rule[index]), ("account", e.account[index]), ("realm", e.realm[index]),
+            ("point", e.point[index]))}
         return {"number": e.number[index], "alarm": e.alarm[index], "signal": e.signal[index],
                 "opened_ns": e.opened_ns[index], "received_ns": e.received_ns[index],
                 "row": None if e.row[index] == NO_ROW else e.row[index], "count": e.count[index],
                 "revision": e.revision[index], "type": EVENT_TEXT[e.type[index]], "class": e.signal_class[index],
                 "condition": e.condition[index], "state": e.state[index],
                 "verification": VERIFICATION_TEXT[e.verification[index]], "priority": e.priority[index],
+                "reason": REASON_TEXT[e.reason[index]], "rule_version": e.rule_version[index], **texts,
+                "detectors": e.detectors[index], "accepted": bool(e.accepted[index]),
                 "json": <bytes>self.arena[json.at:json.at + json.size],
                 "block": <bytes>self.arena[block.at:block.at + block.size]}

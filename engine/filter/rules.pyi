@@ -14,10 +14,12 @@ class Rule(IntEnum):
     RULE_RESET = 8
     RULE_UNTRACKED = 9
     RULE_CANARY = 10
-    RULE_COUNT = 11
+    RULE_CANCEL_OF_ALARM = 11
+    RULE_LINE_FAULT = 12
+    RULE_COUNT = 13
 
-RULE_VERSION: int
-"""The version of the whole table; it stands beside every verdict."""
+RULE_NAME: dict[int, str]
+"""The name of each rule, as events say it, by number."""
 
 RULE_TEXT: dict[int, str]
 """One line for people about each rule, by number."""

@@ -1,0 +1,480 @@
+"""The filter's tables of facilities, transmitters and points. The picture stands in `registry.pxd`.
+
+Rejected: JSON in the rows of the registry (a million rows are read at each first start; tabs cost a tenth), and a list
+of a transmitter's points (a panel has hundreds; one index over all answers in one look).
+"""
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport UINT32_MAX
+
+from codec.batch cimport NO_PATH
+from engine.index cimport index_create, index_destroy, index_put
+from engine.memory cimport memory_release, memory_reserve
+from engine.filter.place cimport place_of
+from engine.siphash cimport siphash
+from engine.words cimport KIND_COUNT, WAY_COUNT
+
+from codec.words import CONDITION_TEXT
+from engine.words import KIND_TEXT, WAY_TEXT
+
+cdef enum:
+    FACILITIES_MAX = 1 << 20
+    REGISTRY_VERSION = 1
+    WORD_BYTES_MAX = 31
+    CHUNK_BYTES = 1 << 20
+
+cdef struct Word:
+    uint8_t size
+    uint8_t text[WORD_BYTES_MAX]
+
+cdef packed struct SavedRegistry:
+    uint32_t version
+    uint32_t facilities
+    uint32_t transmitters
+    uint32_t points
+    uint32_t paths
+    uint32_t generation
+    uint32_t reading
+    uint32_t misplaced
+    int64_t revision
+    char identity[40]
+
+cdef Word[KIND_COUNT] kinds
+cdef Word[WAY_COUNT] ways
+cdef Word[256] conditions
+
+
+cdef int fill(Word* words, dict texts) except -1:
+    for number, text in texts.items():
+        raw = text.encode()
+        assert len(raw) <= WORD_BYTES_MAX
+        words[<int>number].size = len(raw)
+        memcpy(words[<int>number].text, PyBytes_AS_STRING(raw), len(raw))
+    return 0
+
+
+fill(kinds, KIND_TEXT)
+fill(ways, WAY_TEXT)
+fill(conditions, CONDITION_TEXT)
+
+assert sizeof(Facility) == 256
+assert sizeof(Transmitter) == 160
+assert sizeof(Point) == 160
+
+
+cdef int word_number(const Word* words, int count, const uint8_t* text, uint32_t size) noexcept nogil:
+    """Return the number of a word; -1 when it is none."""
+    cdef int i
+    for i in range(count):
+        if words[i].size == size and size and memcmp(words[i].text, text, size) == 0:
+            return i
+    return -1
+
+
+cdef int registry_create(Registry* r, uint32_t transmitters_max, uint32_t paths_max, bytes hash_key) except -1:
+    """Make empty tables; `hash_key` has 16 bytes. Raises MemoryError and then holds nothing."""
+    memset(r, 0, sizeof(Registry))
+    memcpy(&r.key, PyBytes_AS_STRING(hash_key), sizeof(HashKey))
+    r.transmitters_max = transmitters_max
+    r.facilities_max = max(transmitters_max, 1024)
+    r.points_max = max(4 * transmitters_max, 4096)
+    r.paths_max = paths_max
+    try:
+        r.facilities = <Facility*>memory_reserve(<size_t>r.facilities_max * sizeof(Facility))
+        r.transmitters = <Transmitter*>memory_reserve(<size_t>r.transmitters_max * sizeof(Transmitter))
+        r.points = <Point*>memory_reserve(<size_t>r.points_max * sizeof(Point))
+        r.path_owner = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
+        r.next_path = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
+        index_create(&r.by_facility, r.facilities_max)
+        index_create(&r.by_name, r.transmitters_max)
+        index_create(&r.by_point, r.points_max)
+    except MemoryError:
+        registry_destroy(r)
+        raise
+    return 0
+
+
+cdef void registry_destroy(Registry* r) noexcept:
+    memory_release(r.facilities, <size_t>r.facilities_max * sizeof(Facility))
+    memory_release(r.transmitters, <size_t>r.transmitters_max * sizeof(Transmitter))
+    memory_release(r.points, <size_t>r.points_max * sizeof(Point))
+    memory_release(r.path_owner, <size_t>r.paths_max * 4)
+    memory_release(r.next_path, <size_t>r.paths_max * 4)
+    index_destroy(&r.by_facility)
+    index_destroy(&r.by_name)
+    index_destroy(&r.by_point)
+    memset(r, 0, sizeof(Registry))
+
+
+cdef uint32_t transmitter_add(Registry* r, const Place* name, uint64_t hash) noexcept nogil:
+    """Give a transmitter that the caller knows to be absent a slot; NO_TRANSMITTER when there is no room."""
+    cdef uint32_t slot = r.transmitters_used
+    cdef Transmitter* made
+    if slot == r.transmitters_max:
+        return NO_TRANSMITTER
+    r.transmitters_used += 1
+    made = &r.transmitters[slot]
+    memset(made, 0, sizeof(Transmitter))
+    made.name = name[0]
+    made.facility = made.former = NO_FACILITY
+    made.path = UINT32_MAX
+    index_put(&r.by_name, hash, slot)
+    return slot
+
+
+cdef inline uint64_t facility_hash(const Registry* r, const uint8_t* id, uint32_t size) noexcept nogil:
+    return siphash(&r.key, id, size)
+
+
+cdef uint32_t facility_find(const Registry* r, const uint8_t* id, uint32_t size) noexcept nogil:
+    cdef Probe probe = index_first(&r.by_facility, facility_hash(r, id, size))
+    cdef uint32_t slot
+    while True:
+        slot = index_next(&r.by_facility, &probe)
+        if slot == INDEX_NONE:
+            return NO_FACILITY
+        if r.facilities[slot].id_size == size and memcmp(r.facilities[slot].id, id, size) == 0:
+            return slot
+
+
+cdef uint32_t facility_meet(Registry* r, const uint8_t* id, uint32_t size) noexcept nogil:
+    """Find a facility or give it a slot; NO_FACILITY when its id is none, or there is no room."""
+    cdef uint32_t slot
+    if not is_code(id, size, FACILITY_ID_BYTES_MAX) or size == 0:
+        return NO_FACILITY
+    slot = facility_find(r, id, size)
+    if slot == NO_FACILITY and r.facilities_used < r.facilities_max:
+        slot = r.facilities_used
+        r.facilities_used += 1
+        memset(&r.facilities[slot], 0, sizeof(Facility))
+        memcpy(r.facilities[slot].id, id, size)
+        r.facilities[slot].id_size = <uint8_t>size
+        index_put(&r.by_facility, facility_hash(r, id, size), slot)
+    return slot
+
+
+cdef uint64_t point_hash(const Registry* r, uint32_t transmitter, const uint8_t* point, uint32_t size) noexcept nogil:
+    cdef HashKey key = r.key
+    key.second ^= transmitter
+    return siphash(&key, point, size)
+
+
+cdef uint32_t point_find(const Registry* r, uint32_t transmitter, const uint8_t* point, uint32_t size) noexcept nogil:
+    cdef Probe probe
+    cdef uint32_t slot
+    if r.points_used == 0 or size > POINT_BYTES_MAX:
+        return NO_POINT
+    probe = index_first(&r.by_point, point_hash(r, transmitter, point, size))
+    while True:
+        slot = index_next(&r.by_point, &probe)
+        if slot == INDEX_NONE:
+            return NO_POINT
+        if r.points[slot].transmitter == transmitter and r.points[slot].point_size == size \
+                and memcmp(r.points[slot].point, point, size) == 0:
+            return slot
+
+
+cdef uint32_t point_add(Registry* r, uint32_t transmitter, const uint8_t* point, uint32_t size) noexcept nogil:
+    """Find a point or give it a slot; NO_POINT when there is no room."""
+    cdef uint32_t slot = point_find(r, transmitter, point, size)
+    if slot != NO_POINT or size > POINT_BYTES_MAX or r.points_used == r.points_max:
+        return slot
+    slot = r.points_used
+    r.points_used += 1
+    memset(&r.points[slot], 0, sizeof(Point))
+    r.points[slot].transmitter = transmitter
+    r.points[slot].point_size = <uint8_t>size
+    memcpy(r.points[slot].point, point, size)
+    index_put(&r.by_point, point_hash(r, transmitter, point, size), slot)
+    return slot
+
+
+cdef bint is_code(const uint8_t* text, uint32_t size, uint32_t size_max) noexcept nogil:
+    """Tell whether a text is a code, which stands in JSON as it is: letters, digits and _ . : -"""
+    cdef uint32_t i
+    if size > size_max:
+        return False
+    for i in range(size):
+        if not (c'0' <= text[i] <= c'9' or c'A' <= text[i] <= c'Z' or c'a' <= text[i] <= c'z' or text[i] == c'_'
+                or text[i] == c'.' or text[i] == c':' or text[i] == c'-'):
+            return False
+    return True
+
+
+cdef void facility_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
+    """Take a facility over as its row says it, or what the registry said of it away."""
+    cdef Fields fields = fields_of(c, row)
+    cdef const uint8_t* text[7]
+    cdef uint32_t size[7]
+    cdef uint32_t slot, i, known = r.facilities_used
+    cdef bint gone
+    cdef Facility* facility
+    cdef int kind, way
+    size[0] = field_next(&fields, &text[0])
+    gone = not fields.more
+    for i in range(1, 7):
+        size[i] = field_next(&fields, &text[i])
+    slot = facility_meet(r, text[0], size[0])
+    kind = word_number(kinds, KIND_COUNT, text[4], size[4])
+    way = word_number(ways, WAY_COUNT, text[5], size[5])
+    if slot == NO_FACILITY or not gone and (
+            kind < 0 or way < 0 or not is_code(text[1], size[1], AREA_CODE_BYTES_MAX)
+            or not is_code(text[2], size[2], AREA_CODE_BYTES_MAX) or not is_code(text[3], size[3], TEAM_BYTES_MAX)):
+        r.refused += 1
+        return
+    facility = &r.facilities[slot]
+    if slot < known and (facility.province_size != (0 if gone else size[1])
+                         or not gone and memcmp(facility.area, text[1], size[1]) != 0):
+        r.misplaced = True
+    facility.kind = facility.way = facility.name_size = facility.area_size = 0
+    facility.province_size = facility.commune_size = facility.team_size = 0
+    facility.generation = 0
+    memset(facility.area, 0, sizeof(facility.area))
+    memset(facility.name, 0, sizeof(facility.name))
+    if gone:
+        return
+    facility.generation = r.reading or r.generation or 1
+    facility.kind = <uint8_t>kind
+    facility.way = <uint8_t>way
+    facility.province_size, facility.commune_size = <uint8_t>size[1], <uint8_t>size[2]
+    facility.team_size = <uint8_t>size[3]
+    facility.area_size = join_area(facility.area, text, size)
+    facility.name_size = <uint8_t>min(size[6], <uint32_t>FACILITY_NAME_BYTES_MAX)
+    memcpy(facility.name, text[6], facility.name_size)
+
+
+cdef uint8_t join_area(uint8_t* area, const uint8_t** text, const uint32_t* size) noexcept nogil:
+    """Write province/commune/team; what is empty at the end is left out."""
+    cdef uint32_t at = 0, i, last = 3
+    while last and size[last] == 0:
+        last -= 1
+    for i in range(1, last + 1):
+        if i > 1:
+            area[at] = c'/'
+            at += 1
+        memcpy(area + at, text[i], size[i])
+        at += size[i]
+    return <uint8_t>at
+
+
+cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
+    """Take over what the registry says of a transmitter, as far as the filter asks: its facility and its network.
+
+    Returns its slot, or NO_TRANSMITTER where it has none
+    """
+    cdef Fields fields = fields_of(c, row)
+    cdef const uint8_t* id
+    cdef const uint8_t* network
+    cdef uint32_t size = field_next(&fields, &id), slot, facility = NO_FACILITY, network_size = 0, i
+    cdef bint gone = c.native[row].size == 0
+    cdef Place name
+    cdef uint64_t hash
+    cdef Transmitter* transmitter
+    if not place_of(&name, c, row):
+        r.refused += 1
+        return NO_TRANSMITTER
+    hash = name_hash(r, &name)
+    slot = transmitter_find(r, &name, hash)
+    if slot == NO_TRANSMITTER and not gone:
+        slot = transmitter_add(r, &name, hash)
+    if slot == NO_TRANSMITTER:
+        r.refused += not gone
+        return NO_TRANSMITTER
+    if size and not gone:
+        facility = facility_meet(r, id, size)
+        r.refused += facility == NO_FACILITY
+    transmitter = &r.transmitters[slot]
+    if facility != transmitter.facility:
+        transmitter.former = transmitter.facility
+        transmitter.facility = facility
+    transmitter.generation = 0 if gone else r.reading or r.generation or 1
+    for i in range(4):                       # three times, which are for SUPERVISE, then the network
+        network_size = field_next(&fields, &network)
+    if not is_code(network, network_size, NETWORK_BYTES_MAX):
+        network_size = 0
+    transmitter.network_size = <uint8_t>network_size
+    memset(transmitter.network, 0, sizeof(transmitter.network))
+    memcpy(transmitter.network, network, network_size)
+    return slot
+
+
+cdef void point_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
+    """Take over what the registry says of a point."""
+    cdef Fields fields = fields_of(c, row)
+    cdef const uint8_t* text
+    cdef const uint8_t* zone
+    cdef uint32_t size = field_next(&fields, &text), zone_size = field_next(&fields, &zone)
+    cdef bint gone = c.native[row].size == 0
+    cdef int condition = word_number(conditions, 256, text, size) if size else 0
+    cdef uint32_t transmitter, slot
+    cdef Place name
+    transmitter = transmitter_find(r, &name, name_hash(r, &name)) if place_of(&name, c, row) else NO_TRANSMITTER
+    if transmitter == NO_TRANSMITTER or condition < 0 or zone_size > ZONE_BYTES_MAX:
+        r.refused += not gone
+        return
+    slot = point_add(r, transmitter, c.arena + c.point[row].at, c.point[row].size)
+    if slot == NO_POINT:
+        r.refused += 1
+        return
+    r.points[slot].generation = 0 if gone else r.reading or r.generation or 1
+    r.points[slot].condition = 0 if gone else <uint16_t>condition
+    r.points[slot].zone_size = 0 if gone else <uint8_t>zone_size
+    memset(r.points[slot].zone, 0, sizeof(r.points[slot].zone))
+    memcpy(r.points[slot].zone, zone, r.points[slot].zone_size)
+
+
+cdef void reading_begins(Registry* r) noexcept nogil:
+    """A full reading begins; one that went on before has failed, and its rows count as changes."""
+    r.reading = max(r.generation, r.reading) + 1
+
+
+cdef void reading_ends(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
+    """The registry is known up to a revision; after a full reading what was not named is gone."""
+    cdef Fields fields = fields_of(c, row)
+    cdef const uint8_t* identity
+    cdef uint32_t size = field_next(&fields, &identity)
+    cdef int64_t revision = field_number(&fields)
+    if size > IDENTITY_BYTES or revision < 0:
+        r.refused += 1
+        return
+    if r.reading:
+        forget_unread(r)
+        r.generation = r.reading
+        r.reading = 0
+    memset(r.identity, 0, sizeof(r.identity))
+    memcpy(r.identity, identity, size)
+    r.revision = revision
+
+
+cdef void forget_unread(Registry* r) noexcept nogil:
+    cdef uint32_t i
+    cdef Facility* facility
+    cdef Transmitter* transmitter
+    for i in range(r.facilities_used):
+        facility = &r.facilities[i]
+        if facility.generation and facility.generation != r.reading:
+            facility.generation = 0
+            facility.kind = facility.way = facility.name_size = facility.area_size = 0
+            facility.province_size = facility.commune_size = facility.team_size = 0
+            memset(facility.area, 0, sizeof(facility.area))
+            memset(facility.name, 0, sizeof(facility.name))
+    for i in range(r.transmitters_used):
+        transmitter = &r.transmitters[i]
+        if transmitter.generation and transmitter.generation != r.reading:
+            transmitter.generation = 0
+            if transmitter.facility != NO_FACILITY:
+                transmitter.former = transmitter.facility
+                transmitter.facility = NO_FACILITY
+    for i in range(r.points_used):
+        if r.points[i].generation and r.points[i].generation != r.reading:
+            r.points[i].generation = r.points[i].condition = r.points[i].zone_size = 0
+            memset(r.points[i].zone, 0, sizeof(r.points[i].zone))
+
+
+cdef void path_joins(Registry* r, uint32_t path, uint32_t transmitter) noexcept nogil:
+    """Note whose path a number is; the first that says so counts."""
+    if path >= r.paths_max or r.path_owner[path]:
+        return
+    r.path_owner[path] = transmitter + 1
+    r.next_path[path] = r.transmitters[transmitter].path
+    r.transmitters[transmitter].path = path
+
+
+cdef void add_parts(list parts, const void* start, size_t size):
+    cdef size_t at = 0
+    while at < size:
+        parts.append((<const char*>start)[at:min(at + CHUNK_BYTES, size)])
+        at += CHUNK_BYTES
+
+
+cdef uint32_t paths_used(const Registry* r) noexcept nogil:
+    """One more than the highest path that is anybody's."""
+    cdef uint32_t i, used = 0
+    for i in range(r.transmitters_used):
+        if r.transmitters[i].path != UINT32_MAX and r.transmitters[i].path >= used:
+            used = r.transmitters[i].path + 1
+    return used
+
+
+cdef list registry_save(const Registry* r):
+    """Return the tables as parts of at most 1 MiB."""
+    cdef SavedRegistry head
+    memset(&head, 0, sizeof(head))
+    head.version = REGISTRY_VERSION
+    head.facilities = r.facilities_used
+    head.transmitters = r.transmitters_used
+    head.points = r.points_used
+    head.paths = paths_used(r)
+    head.generation = r.generation
+    head.reading = r.reading
+    head.misplaced = r.misplaced
+    head.revision = r.revision
+    memcpy(head.identity, r.identity, IDENTITY_BYTES)
+    parts = [(<char*>&head)[:sizeof(head)]]
+    add_parts(parts, r.facilities, <size_t>head.facilities * sizeof(Facility))
+    add_parts(parts, r.transmitters, <size_t>head.transmitters * sizeof(Transmitter))
+    add_parts(parts, r.points, <size_t>head.points * sizeof(Point))
+    add_parts(parts, r.path_owner, <size_t>head.paths * 4)
+    add_parts(parts, r.next_path, <size_t>head.paths * 4)
+    return parts
+
+
+cdef Py_ssize_t registry_load(Registry* r, const unsigned char[::1] saved, Py_ssize_t at) except -1:
+    """Fill empty tables from byte `at` on; return the byte behind. Raises ValueError; the tables are then of no use."""
+    cdef SavedRegistry head
+    cdef size_t size
+    cdef uint32_t i
+    if saved.shape[0] - at < <Py_ssize_t>sizeof(head):
+        raise ValueError("filter snapshot: too short for its registry")
+    memcpy(&head, &saved[at], sizeof(head))
+    at += sizeof(head)
+    if head.version != REGISTRY_VERSION:
+        raise ValueError(f"filter snapshot: registry of version {head.version}")
+    if head.facilities > r.facilities_max or head.transmitters > r.transmitters_max or head.points > r.points_max \
+            or head.paths > r.paths_max:
+        raise ValueError("filter snapshot: its registry does not fit into paths.max")
+    size = <size_t>head.facilities * sizeof(Facility) + <size_t>head.transmitters * sizeof(Transmitter)
+    size += <size_t>head.points * sizeof(Point) + <size_t>head.paths * 8
+    if <size_t>(saved.shape[0] - at) < size:
+        raise ValueError("filter snapshot: too short for its registry")
+    at = take(r.facilities, saved, at, <size_t>head.facilities * sizeof(Facility))
+    at = take(r.transmitters, saved, at, <size_t>head.transmitters * sizeof(Transmitter))
+    at = take(r.points, saved, at, <size_t>head.points * sizeof(Point))
+    at = take(r.path_owner, saved, at, <size_t>head.paths * 4)
+    at = take(r.next_path, saved, at, <size_t>head.paths * 4)
+    r.facilities_used, r.transmitters_used, r.points_used = head.facilities, head.transmitters, head.points
+    r.generation, r.reading, r.revision = head.generation, head.reading, head.revision
+    r.misplaced = head.misplaced
+    memcpy(r.identity, head.identity, IDENTITY_BYTES)
+    with nogil:
+        for i in range(r.facilities_used):
+            index_put(&r.by_facility, facility_hash(r, r.facilities[i].id, r.facilities[i].id_size), i)
+        for i in range(r.transmitters_used):
+            index_put(&r.by_name, name_hash(r, &r.transmitters[i].name), i)
+        for i in range(r.points_used):
+            index_put(&r.by_point, point_hash(r, r.points[i].transmitter, r.points[i].point,
+                                              r.points[i].point_size), i)
+    return at
+
+
+cdef Py_ssize_t take(void* target, const unsigned char[::1] saved, Py_ssize_t at, size_t size):
+    if size:
+        memcpy(target, &saved[at], size)
+    return at + size
+
+
+cdef int registry_check(const Registry* r) except -1:
+    """Raise AssertionError unless everything is found by its name and lists end."""
+    cdef uint32_t i, path, steps
+    for i in range(r.facilities_used):
+        assert facility_find(r, r.facilities[i].id, r.facilities[i].id_size) == i
+    for i in range(r.transmitters_used):
+        assert transmitter_find(r, &r.transmitters[i].name, name_hash(r, &r.transmitters[i].name)) == i
+        assert r.transmitters[i].facility == NO_FACILITY or r.transmitters[i].facility < r.facilities_used
+        path, steps = r.transmitters[i].path, 0
+        while path != NO_PATH:
+            assert r.path_owner[path] == i + 1
+            assert steps <= r.paths_max
+            path, steps = r.next_path[path], steps + 1
+    for i in range(r.points_used):
+        assert point_find(r, r.points[i].transmitter, r.points[i].point, r.points[i].point_size) == i
+    return 0
