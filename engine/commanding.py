@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from codec.gbt26875_downlink import build_request
-from codec.words import PROTOCOL_NUMBER, RowKind
+from engine.changes import lasting_ns, named
 from engine.listen.commands import Command
-from engine.operate.view import Away, BadCommand, Json
-from engine.units import read_duration_ns
+from engine.operate.view import BadChange, Json
 from engine.view import shown_command
+from engine.words import Change
 
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
 
 log = logging.getLogger("engine.commanding")
-ROW_CHANGE = int(RowKind.ROW_CHANGE)
 DC09_BYTES_MAX, GBT_BYTES_MAX = 40, 200   # as in codec/limits.pxd
-TEXT_BYTES_MAX = 200             # of who and why
-EXPIRES = "10m"
+EXPIRES, EXPIRES_MAX = "10m", "31d"
 FORBIDDEN = frozenset('[]"\r\n\0')
 GBT_NUMBERS = ("type", "number", "minutes", "destination")
 
@@ -39,7 +37,7 @@ class Commanding:
 
         asked    command (a text for DC-09, an object for GB/T), by, why, expires (a duration, "10m"), token (the name
                  of whose token it was; empty without tokens)
-        Raises   BadCommand, Away when the change could not be journalled
+        Raises   BadChange, Away when the change could not be journalled
         """
         paths = self._engine.paths.paths_of(key)
         if not paths:
@@ -47,56 +45,32 @@ class Commanding:
         path = max(paths, key=lambda number: int(str(self._engine.paths.show(number)["last_seen_ms"] or 0)))
         now_ns = self._engine.clock.wall_ns()
         by, why = (named(asked, name) for name in ("by", "why"))
-        try:
-            expires_ns = read_duration_ns(str(asked.get("expires", EXPIRES)))
-        except ValueError:
-            raise BadCommand("expires: allowed is a duration such as \"10m\"") from None
+        expires_ns = lasting_ns(asked, "expires", EXPIRES, EXPIRES_MAX)
         text, data = encode(key.partition(":")[0], asked.get("command"), now_ns)
         command = Command(next(self._numbers), data, text, by, now_ns, now_ns + expires_ns)
         told = {"change": "command", "transmitter": key, "command": text, "by": by, "why": why}
         if asked.get("token"):
             told["token"] = str(asked["token"])  # `by` is what the asker says
         change = orjson.dumps(told)
-        if not await self.journal(path, key, change.decode(), now_ns):
-            raise Away("the journal takes no changes at present")
+        await self._engine.changes.journal(int(Change.CHANGE_COMMAND), change.decode(), transmitter=key, path=path)
         if not self._engine.receiver.queue_command(path, command):
-            raise BadCommand("too many commands wait for this transmitter already")
+            raise BadChange("too many commands wait for this transmitter already")
         log.info("command queued", extra={"transmitter": key, "by": by})
         return shown_command(command)
 
-    async def journal(self, path: int, transmitter: str, change: str, now_ns: int) -> bool:
-        """Journal what a person changed about a transmitter; return whether it is durable."""
-        protocol, _, rest = transmitter.partition(":")
-        account, _, realm = rest.partition("@")
-        offered = self._engine.admit.offer_frame({
-            "kind": ROW_CHANGE, "protocol": PROTOCOL_NUMBER[protocol], "path": path, "account": account.upper(),
-            "realm": realm, "native": change, "received_ns": now_ns})
-        if offered is None:
-            return False
-        durable = self._engine.tickets.wait(offered[0])
-        self._engine.on_rows()
-        return await durable
-
-
-def named(asked: Mapping[str, Any], name: str) -> str:
-    value = asked.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value.encode()) > TEXT_BYTES_MAX:
-        raise BadCommand(f"{name}: needed is a text of 1 to {TEXT_BYTES_MAX} bytes")
-    return value
-
 
 def encode(protocol: str, command: object, now_ns: int) -> tuple[str, bytes]:
-    """Return a command as text for people, and as the bytes that go out. Raises BadCommand."""
+    """Return a command as text for people, and as the bytes that go out. Raises BadChange."""
     if protocol == "dc09":
         if not isinstance(command, str) or not command or not command.isascii() or FORBIDDEN & set(command) \
                 or len(command) > DC09_BYTES_MAX:
-            raise BadCommand(f"command: needed is the data of an RSP, 1 to {DC09_BYTES_MAX} characters of ASCII "
+            raise BadChange(f"command: needed is the data of an RSP, 1 to {DC09_BYTES_MAX} characters of ASCII "
                              "without brackets, quotes and line ends")
         return command, command.encode()
     if protocol != "gbt26875":
-        raise BadCommand(f"command: {protocol} has no commands to a site")
+        raise BadChange(f"command: {protocol} has no commands to a site")
     if not isinstance(command, dict) or not all(isinstance(command.get(name, 0), int) for name in GBT_NUMBERS):
-        raise BadCommand("command: needed is an object with `type` (61 to 91) and what that type takes")
+        raise BadChange("command: needed is an object with `type` (61 to 91) and what that type takes")
     try:
         systems = [(int(kind), int(place)) for kind, place in command.get("systems", [])]
         components = [(int(kind), int(place), bytes.fromhex(component))
@@ -105,7 +79,7 @@ def encode(protocol: str, command: object, now_ns: int) -> tuple[str, bytes]:
                              number=command.get("number", 0), minutes=command.get("minutes", 0),
                              start_ns=now_ns, destination=command.get("destination", 0), stamp_ns=now_ns)
     except (ValueError, TypeError, OverflowError) as error:
-        raise BadCommand(f"command: {error}") from None
+        raise BadChange(f"command: {error}") from None
     if len(data) > GBT_BYTES_MAX:
-        raise BadCommand(f"command: a frame of {len(data)} bytes; at most {GBT_BYTES_MAX} go out with a reply")
+        raise BadChange(f"command: a frame of {len(data)} bytes; at most {GBT_BYTES_MAX} go out with a reply")
     return orjson.dumps(command).decode(), data

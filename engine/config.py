@@ -162,10 +162,21 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """[filter]: which classes besides fire, gas and prealarm become alarms."""
+    """[filter]: the rules by which alarms are verified, and which classes besides fire, gas and prealarm become one."""
 
+    rules: str = text("", read_file_name, "a file of rules", "empty: the rules that come with the program; "
+                      "`tocsin rules` shows them. Another file counts from the next start on")
     security: bool = switch(False, "intrusion and hold-up signals become alarms too")
     medical: bool = switch(False, "medical and personal emergency signals become alarms too")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """[alarms]: what is expected of those who take alarms over."""
+
+    accept_within_ns: int = text("30s", read_every, 'a duration from "100ms" to "1h", or "0"', "a fire that no "
+                                 "subscriber has accepted by then is told again and logged; 0: nobody has to accept",
+                                 write=write_every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +310,7 @@ class Config:
     admit: Admit = section(Admit)
     journal: Journal = section(Journal)
     filter: Filter = section(Filter)
+    alarms: Alarms = section(Alarms)
     store: Store = section(Store)
     forward: Forward = section(Forward)
     operate: Operate = section(Operate)

@@ -14,6 +14,7 @@ from engine.clock import SECOND_NS
 from engine.journal.errors import JournalError
 from engine.journal.snapshots import Sections
 from engine.journal.space import Room
+from engine.remembering import new_filter
 
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
@@ -53,6 +54,7 @@ class House:
             engine.tls.sweep()
             engine.hearing.watch()
             self.tell_supervision()
+            engine.answering.offer_rules()
             if self._expecting:
                 self._expecting = engine.enrolment.expect(engine.admit, engine.listening.listening_ms,
                                                           engine.clock.wall_ns())
@@ -156,7 +158,7 @@ class House:
         """Fill the hole in the outcome log from snapshot and journal, once it can be written again."""
         engine = self._engine
         snapshot = await engine.journal.load(engine.lease, SNAPSHOT)
-        judging = engine.new_filter(snapshot.sections["filter"] if snapshot else None, engine.journal.first + 1)
+        judging = new_filter(engine, snapshot.sections["filter"] if snapshot else None, engine.journal.first + 1)
         after = judging.position or engine.journal.first - 1
         async for span, batch in engine.journal.read(after):
             outcome = judging.apply(span.first, batch)

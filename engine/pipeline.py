@@ -27,8 +27,10 @@ from typing import Any
 from codec.batch import Batch
 from codec.words import PROTOCOL_NUMBER
 from engine.admit.admit import Admit
+from engine.answering import Answering
 from engine.arguments import announce, journal_settings, replays_for, store_settings
 from engine.canary import Canary
+from engine.changes import Changes
 from engine.clock import SECOND_NS, Clock
 from engine.commanding import Commanding
 from engine.config import Config, Listener
@@ -76,6 +78,7 @@ from engine.takeover.giving import Giving
 from engine.takeover.state import State
 from engine.takeover.taking import Taking
 from engine.tickets import Tickets
+from engine.ticking import Ticking
 from engine.view import View
 
 log = logging.getLogger("engine.pipeline")
@@ -109,7 +112,10 @@ class Pipeline:
         self.filter: Filter
         self.house = House(self)
         self.tickets = Tickets()
+        self.changes = Changes(self)
         self.commanding = Commanding(self)
+        self.answering = Answering(self)
+        self.ticking = Ticking(self)
         self.tls = Tls(config, clock)
         self.failure: Exception | None = None  # of a callback that no stage awaits
         self.inherited = inherited or Inherited()
@@ -150,6 +156,7 @@ class Pipeline:
         await self.recover(handed)
         self.build_readers()
         await self.listen()
+        self.answering.offer_rules()         # the first row of a new journal
         if self.taking:
             self.taking.close()
         if handed:
@@ -263,7 +270,7 @@ class Pipeline:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self.journal_rows, self.judge, self.store_rows, self.supervise, self.keep_touches, self.keeper.run,
-            self.house.run, self.wait_for_database, self.wait_for_stop, *self.canary.stages()]
+            self.house.run, self.ticking.run, self.wait_for_database, self.wait_for_stop, *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
         try:
@@ -384,6 +391,7 @@ class Pipeline:
     def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
         self.paths.apply(batch, None if replayed else self.listening.listening_ms)
         outcome = self.filter.apply(span.first, batch)
+        self.ticking.look(replayed=replayed)
         if replayed and span.last <= self.outcomes.last:     # it is there: the engine before us has kept it
             return
         if not self.outcomes_trouble:
@@ -404,13 +412,6 @@ class Pipeline:
         """STORE: write into the database, which may still be on its way."""
         await asyncio.shield(self.database)
         await self.store.run()
-
-    def new_filter(self, saved: bytes | None, first_event: int) -> Filter:
-        judging = Filter(first_event, security=self.config.filter.security,
-                         medical=self.config.filter.medical, hash_key=self.hash_key)
-        if saved is not None:
-            judging.load(saved)
-        return judging
 
     async def supervise(self) -> None:
         """SUPERVISE: turn the wheel; what it finds goes into the intake."""

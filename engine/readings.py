@@ -85,8 +85,13 @@ def bind_journal_and_filter(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_snapshot_timestamp_seconds", lambda: engine.house.snapshot_ns / SECOND_NS)
     metrics.bind("tocsin_signals_total", judging.signal_counts)
     metrics.bind("tocsin_verdicts_total", judging.verdict_counts)
-    # Until somebody can accept an alarm, every open one is unaccepted.
-    metrics.bind("tocsin_alarms_unaccepted", lambda: judging.alarms_open)
+    metrics.bind("tocsin_alarms_open", lambda: judging.alarms_open)
+    metrics.bind("tocsin_alarms_unaccepted", judging.alarms_unaccepted)
+    metrics.bind("tocsin_alarms_overdue_total", lambda: judging.unaccepted_total)
+    metrics.bind("tocsin_test_modes", lambda: len(judging.tests()))
+    metrics.bind("tocsin_mass_losses", lambda: len(judging.mass_losses()))
+    metrics.bind("tocsin_conditions_open", judging.condition_counts)
+    metrics.bind("tocsin_registry_entries", judging.registry_counts)
     metrics.bind("tocsin_filter_lag_rows", lambda: journal.durable().number - engine.judged())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.admit.admit import Admit
+from engine.filter.filter import Filter
 from engine.journal.errors import JournalError
 from engine.listen.windows import Windows
 from engine.paths import PathTable
@@ -25,13 +26,21 @@ def make_stages(engine: Pipeline, sections: Mapping[str, Any], first_event: int)
                          config.admit.window_ns, engine.hash_key, config.admit.levels_max)
     engine.windows = new_windows(engine)
     try:
-        engine.filter = engine.new_filter(sections.get("filter"), first_event)
+        engine.filter = new_filter(engine, sections.get("filter"), first_event)
         if sections:
             engine.paths.load(sections["paths"])
             engine.admit.load(sections["admit"])
             engine.windows.load(sections["windows"])
     except (ValueError, KeyError) as error:
         raise Unusable(f"the snapshot cannot be used: {error}") from None
+
+
+def new_filter(engine: Pipeline, saved: bytes | None, first_event: int) -> Filter:
+    """Make FILTER from its section of a snapshot, empty without one. Raises ValueError."""
+    judging = Filter(first_event, paths_max=engine.config.paths.max, hash_key=engine.hash_key)
+    if saved is not None:
+        judging.load(saved)
+    return judging
 
 
 def renew_stages(engine: Pipeline, sections: Mapping[str, Any]) -> None:

@@ -13,7 +13,15 @@ from engine.journal.space import Room
 from engine.listen.commands import Command
 from engine.listen.refused import REFUSAL_TEXT
 from engine.operate.metrics import Metrics
-from engine.operate.view import Away, Check, Json, RejectedQuestion, SignalQuestion, TransmitterQuestion
+from engine.operate.view import (
+    Away,
+    Check,
+    ConditionQuestion,
+    Json,
+    RejectedQuestion,
+    SignalQuestion,
+    TransmitterQuestion,
+)
 from engine.store.queries import DatabaseAway
 from engine.units import Address
 from engine.version import VERSION
@@ -21,7 +29,16 @@ from engine.version import VERSION
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
 
+NOWHERE: Json = {"facility": None, "facility_name": None, "area": None}
 STATE_RANK = {"fault": 3, "up": 2, "pending": 1, "new": 0}
+
+
+SETTLED = ("false", "test")      # nobody has to take these over
+
+
+def urgency(alarm: Mapping[str, Any]) -> tuple[int, int]:
+    """The order in which alarms wait: by priority, then by age."""
+    return int(alarm["priority"]), int(alarm["alarm_id"])
 
 
 def at(ns: int | None) -> str | None:
@@ -76,11 +93,42 @@ class View:
         )
 
     def open_alarms(self) -> tuple[int, Sequence[object]]:
-        alarms = self._engine.filter.open_alarms()
+        alarms = self._engine.filter.open_alarms(ended=True)
         for alarm in alarms:
             newest = alarm["open"][-1] if alarm["open"] else {}
-            alarm["point"], alarm["state"] = newest.get("point", ""), "raised"
+            alarm["point"] = newest.get("point", "")
+            alarm["waiting"] = None
+        waiting = (alarm for alarm in alarms if not alarm["accepted"] and alarm["verification"] not in SETTLED)
+        for number, alarm in enumerate(sorted(waiting, key=urgency), 1):
+            alarm["waiting"] = number
         return self._engine.outcomes.mark, alarms
+
+    def alarm(self, alarm_id: str) -> Json | None:
+        number = int(alarm_id) if alarm_id.isascii() and alarm_id.isdigit() and len(alarm_id) <= 19 else 0
+        return self._engine.filter.alarm(number)
+
+    async def answer(self, alarm_id: str, action: str, asked: Mapping[str, Any]) -> Json | None:
+        return await self._engine.answering.alarm(alarm_id, action, asked)
+
+    def tests(self) -> Sequence[Json]:
+        return [{"facility": mode.facility or None, "transmitter": mode.transmitter or None,
+                 "point": mode.point or None, "since": at(mode.since_us * 1000), "until": at(mode.until_us * 1000),
+                 "by": mode.by, "why": mode.why} for mode in self._engine.filter.tests()]
+
+    async def test(self, asked: Mapping[str, Any]) -> Json:
+        return await self._engine.answering.test(asked)
+
+    def conditions(self, question: ConditionQuestion) -> Sequence[Json]:
+        return self._engine.filter.with_conditions(question.condition, question.before_ns, question.after,
+                                                   question.limit)
+
+    def networks(self) -> Sequence[Json]:
+        return self._engine.filter.mass_losses()
+
+    def rules(self) -> Json:
+        book = self._engine.filter.rules
+        found: Json = orjson.loads(book.to_json())
+        return found
 
     def transmitter(self, key: str) -> Json | None:
         numbers = self._engine.paths.paths_of(key)
@@ -116,7 +164,9 @@ class View:
             path |= self._habits(number)
             if commands := self._engine.receiver.commands_of(number, now_ns):
                 path["commands"] = [shown_command(command) for command in commands]
-        return {"key": shown[0]["transmitter"], "state": states[-1], "last_seen_at": max(seen, default=None),
+        key = str(shown[0]["transmitter"])
+        return {"key": key, "state": states[-1], "last_seen_at": max(seen, default=None),
+                **(self._engine.filter.place(key) or NOWHERE), "conditions": self._engine.filter.conditions(key),
                 "paths": shown}
 
     def _habits(self, number: int) -> Json:

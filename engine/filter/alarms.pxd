@@ -14,7 +14,7 @@
 # Memory: 160 bytes an alarm, 96 an item, 13 to 26 for the index. All of it is asked for at once; pages that were never
 # touched cost nothing.
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from codec.limits cimport POINT_BYTES_MAX

@@ -1,5 +1,5 @@
 """Changes and ticks. Which there are stands in `changing.pxd` and, for their fields, beside `Change` in words.pxd."""
-from libc.stdint cimport INT64_MAX, uint8_t
+from libc.stdint cimport INT64_MAX, uint8_t, uint16_t
 from libc.string cimport memset
 
 from engine.filter.acceptance cimport Awaited, acceptance_first
@@ -26,6 +26,7 @@ from engine.words cimport (
     VERIFICATION_CONFIRMED, VERIFICATION_FALSE, VERIFICATION_TEST, VERIFICATION_UNCONFIRMED,
 )
 
+from engine.config import ConfigError
 from engine.filter.rulebook import Rulebook
 from engine.filter.test_modes import TestMode
 
@@ -68,7 +69,7 @@ cdef int change(Filter f, const Columns* c, uint32_t row, uint64_t number) excep
         if not f.fixed_rules:
             try:
                 rules = Rulebook.from_json(native_text(c, row))
-            except ValueError:
+            except ConfigError:
                 return 0
             f.set_rules(rules)
     else:

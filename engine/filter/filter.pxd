@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.batch cimport Columns
 from engine.filter.acceptance cimport Acceptance
 from engine.filter.alarms cimport Alarms
-from engine.filter.losses cimport Losses
+from engine.filter.losses cimport Losses, LossRules
 from engine.filter.outcome cimport Outcome
 from engine.filter.registry cimport Registry
 from engine.filter.rulebook cimport Book
@@ -23,7 +23,6 @@ cdef enum:
     VERDICTS = 4             # as many as there are, and a power of two above the reasons
     REASONS = 32
     CLASSES = 16
-    OVERDUE_MAX = 1000       # alarms that nobody accepted, told by name at once
 
 cdef class Filter:
     # What is remembered: saved, loaded, and a function of the journal alone.
@@ -33,6 +32,7 @@ cdef class Filter:
     cdef Losses losses
     cdef Acceptance acceptance
     cdef Book book
+    cdef LossRules loss_rules        # of `book`
     cdef object rulebook             # the Rulebook behind `book`
     cdef object test_modes           # TestModes
     cdef int64_t test_due_ns         # when the next one ends; INT64_MAX: none is on
@@ -53,7 +53,7 @@ cdef class Filter:
     # Since the start of this process: counters, and room that is used again.
     cdef readonly uint64_t untracked
     cdef readonly uint64_t unaccepted_total
-    cdef list overdue
+    cdef list overdue                # ids of alarms that nobody accepted, since somebody asked last
     cdef bint failed                 # there was no memory for an event
     cdef uint64_t verdicts[VERDICTS * REASONS]
     cdef uint64_t signals[CLASSES]
@@ -63,4 +63,7 @@ cdef class Filter:
     cdef void free_tables(self) noexcept
     cdef int prepare(self, const Columns* c) except -1
     cdef void judge(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil
+    cdef int make_alarms(self, uint64_t alarms, uint64_t items) except -1
+    cdef void limit_alarms(self) noexcept
     cdef int set_rules(self, object rulebook) except -1
+    cdef int set_tests(self, bytes saved) except -1

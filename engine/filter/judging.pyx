@@ -34,6 +34,18 @@ from engine.words cimport (
     VERIFICATION_CONFIRMED, VERIFICATION_FALSE, VERIFICATION_LATE, VERIFICATION_NONE, VERIFICATION_TEST,
     VERIFICATION_UNCONFIRMED, WAY_AT_ONCE, WAY_COINCIDENCE, WAY_RULES,
 )
+from engine.own_rows cimport is_own_line_fault
+
+cdef enum:
+    DETECTORS_MANY = 3               # so many raise a fire by one step of priority
+
+cdef struct Truth:                   # what one raised signal says of its alarm
+    uint8_t  verification
+    uint8_t  reason
+    uint16_t rule
+    uint16_t times                   # its point came so often lately; 0: not counted
+    int8_t   shift
+    Kept     kept
 
 
 cdef void origin_of(Filter f, const Columns* c, uint32_t row, bint meet, Origin* origin) noexcept nogil:
@@ -365,7 +377,7 @@ cdef void notes_state(Filter f, const Columns* c, uint32_t row, uint64_t signal,
     origin_of(f, c, row, True, &origin)
     if is_own_line_fault(c, row):
         rule = RULE_LINE_FAULT
-        lost = losses_note(&f.losses, c.path[row], state == STATE_RAISED, c.received_ns[row], &f.book.loss)
+        lost = losses_note(&f.losses, c.path[row], state == STATE_RAISED, c.received_ns[row], &f.loss_rules)
     if origin.transmitter != NO_TRANSMITTER and (state == STATE_RAISED or state == STATE_CLEARED) \
             and CLASS_SUPERVISORY <= c.signal_class[row] <= CLASS_TEST:
         changed = states_note_row(&f.states, origin.transmitter, c, row, signal) != STATE_CHANGE_NONE

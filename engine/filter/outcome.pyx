@@ -113,7 +113,7 @@ cdef bint outcome_room(Outcome outcome, uint32_t events, uint64_t arena) noexcep
         return True
     events_wanted = max(events_wanted + events_wanted // 2, <uint64_t>outcome.events_max)
     arena_wanted = max(arena_wanted + arena_wanted // 2, <uint64_t>outcome.arena_max)
-    if arena_wanted > 0xFFFFFFFF:
+    if arena_wanted > <uint64_t>0xFFFFFFFF:
         return False
     size = events_layout(&moved, NULL, <uint32_t>events_wanted)
     memory = <uint8_t*>malloc(size + arena_wanted)

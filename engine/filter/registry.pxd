@@ -158,10 +158,10 @@ cdef inline uint64_t name_hash(const Registry* r, const Place* name) noexcept no
 
 cdef inline uint32_t text_hash(const uint8_t* text, uint32_t size, uint32_t seed) noexcept nogil:
     """Hash a point or zone the same way at every start, as verdicts hang on it; never 0. FNV-1a."""
-    cdef uint32_t hash = 2166136261 ^ seed, i
+    cdef uint32_t hash = <uint32_t>2166136261U ^ seed, i
     for i in range(size):
         hash = (hash ^ text[i]) * 16777619
-    return hash or 1
+    return hash if hash else 1
 
 cdef int registry_create(Registry* r, uint32_t transmitters_max, uint32_t paths_max, bytes hash_key) except -1
 cdef void registry_destroy(Registry* r) noexcept

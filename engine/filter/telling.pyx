@@ -158,7 +158,7 @@ cdef void tell_alone(Filter f, Alarm* alarm, uint8_t type, uint8_t reason, int64
 cdef void tell_losses(Filter f, int64_t now_ns, uint64_t number) noexcept nogil:
     """Tell the mass losses that are due, and those that are over."""
     cdef Loss loss
-    while losses_due(&f.losses, now_ns, number, &f.book.loss, &loss):
+    while losses_due(&f.losses, now_ns, number, &f.loss_rules, &loss):
         if not network_event_push(f.outcome, &loss, f.next_event, now_ns, f.source, f.source_size):
             f.failed = True
         f.next_event += 1

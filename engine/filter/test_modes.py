@@ -5,6 +5,7 @@ see; here is the rest, for people and for the end.
 """
 import json
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 
 TEST_MODES_MAX = 100_000
 
@@ -50,15 +51,14 @@ class TestModes:
 
     def end_due(self, now_us: int) -> list[TestMode]:
         """Take out and return those whose time is over."""
-        due = sorted((mode for mode in self._modes.values() if mode.until_us <= now_us),
-                     key=lambda mode: (mode.until_us, mode.facility, mode.transmitter, mode.point))
+        due = [mode for mode in self.listed() if mode.until_us <= now_us]
         for mode in due:
             del self._modes[mode.facility, mode.transmitter, mode.point]
         return due
 
     def listed(self) -> list[TestMode]:
         """Return all, the one that ends first first."""
-        return sorted(self._modes.values(), key=lambda mode: (mode.until_us, mode.facility, mode.transmitter, mode.point))
+        return sorted(self._modes.values(), key=attrgetter("until_us", "facility", "transmitter", "point"))
 
     def save(self) -> bytes:
         """Return all as JSON; equal ones give equal bytes."""

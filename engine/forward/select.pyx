@@ -5,7 +5,7 @@ quotes would be escaped.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from codec.batch cimport Text
 from codec.words cimport CLASS_COUNT
@@ -31,8 +31,19 @@ cdef enum:
 cdef const char* KEY = b'"area":'
 
 
+cdef inline bint begins(const uint8_t* json, uint32_t size, uint32_t at, const uint8_t* area,
+                        uint32_t area_size) noexcept nogil:
+    """Tell whether an area stands at a place in a text, up to a slash or the text's end."""
+    if at + area_size >= size or memcmp(json + at, area, area_size) != 0:
+        return False
+    return json[at + area_size] == c'"' or json[at + area_size] == c'/'
+
+
 cdef bint area_matches(const uint8_t* json, uint32_t size, const uint8_t* area, uint32_t area_size) noexcept nogil:
-    """Tell whether an event lies in an area; one whose own area is absent, null or empty lies in every area."""
+    """Tell whether an event lies in an area: the whole of its own, its beginning, or one part (`40/17257/vinh`).
+
+    One whose own area is absent, null or empty lies in every area: whoever it belongs to must not miss it.
+    """
     cdef uint32_t at = 0, last
     if size < KEY_BYTES:
         return True
@@ -47,9 +58,16 @@ cdef bint area_matches(const uint8_t* json, uint32_t size, const uint8_t* area, 
     if at >= size or json[at] != c'"' or (at + 1 < size and json[at + 1] == c'"'):
         return True
     at += 1
-    if at + area_size >= size or memcmp(json + at, area, area_size) != 0:
-        return False
-    return json[at + area_size] == c'"' or json[at + area_size] == c'/'
+    if begins(json, size, at, area, area_size):
+        return True
+    while True:
+        while at < size and json[at] != c'"' and json[at] != c'/':
+            at += 1
+        if at >= size or json[at] == c'"':
+            return False
+        at += 1
+        if begins(json, size, at, area, area_size) and memchr(area, c'/', area_size) == NULL:
+            return True
 
 
 cdef class Selection:

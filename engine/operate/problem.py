@@ -9,11 +9,16 @@ import orjson
 from aiohttp import web
 
 from engine.forward.question import BadQuestion
+from engine.operate.view import Away, BadChange
 
 logger = logging.getLogger("engine.operate")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEPT_HEADERS = ("Allow", "WWW-Authenticate", "Retry-After", "Location")
+
+
+class NotJson(ValueError):
+    """A change that does not come as JSON."""
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -34,6 +39,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except BadQuestion as error:
         return problem(400, str(error))
+    except NotJson as error:
+        return problem(415, str(error))
+    except BadChange as error:
+        return problem(422, str(error))
+    except Away as error:
+        return problem(503, str(error), {"Retry-After": "5"})
     except web.HTTPException as error:
         kept = {name: error.headers[name] for name in KEPT_HEADERS if name in error.headers}
         if error.status < 400:

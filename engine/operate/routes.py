@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -16,8 +17,8 @@ from engine.operate.access import HOLDER
 from engine.operate.health import Health
 from engine.operate.metrics import OPEN_TYPE, TEXT_TYPE, wants_open_metrics
 from engine.operate.page import next_cursor, read_cursor, read_limit, read_number_cursor
-from engine.operate.problem import problem
-from engine.operate.view import Away, BadCommand, EngineView, RejectedQuestion, SignalQuestion, TransmitterQuestion
+from engine.operate.problem import NotJson, problem
+from engine.operate.view import Away, EngineView, RejectedQuestion, SignalQuestion, TransmitterQuestion
 
 CONSOLE = Path(__file__).parent / "console" / "index.html"
 LIST_ROWS_MAX = 10_000
@@ -94,32 +95,17 @@ class Routes:
         return problem(404, "no such transmitter") if found is None else answer(found)
 
     async def command(self, request: web.Request) -> web.Response:
-        """Queue a command. Only JSON is read: no other page can make a browser send that without asking first."""
-        if request.content_type != "application/json":
-            return problem(415, "needed is Content-Type: application/json")
-        try:
-            asked = orjson.loads(await request.read())
-        except orjson.JSONDecodeError:
-            asked = None
-        if not isinstance(asked, dict):
-            return problem(400, "needed is a JSON object with command, by and why")
-        try:
-            queued = await self._view.command(request.match_info["key"], {**asked, "token": HOLDER.get()})
-        except BadCommand as error:
-            return problem(422, str(error))
-        except Away as error:
-            return problem(503, str(error), {"Retry-After": "5"})
-        if queued is None:
-            return problem(404, "no such transmitter")
-        return web.Response(status=202, body=orjson.dumps(queued), content_type="application/json")
+        """Queue a command."""
+        asked = await read_change(request)
+        queued = await self._view.command(request.match_info["key"], asked)
+        return problem(404, "no such transmitter") if queued is None else accepted(queued)
 
     async def signals(self, request: web.Request) -> web.Response:
         limit = read_limit(request.query, self._rows_max)
         try:
             entries = await self._view.signals(signal_question(request.query, limit))
         except Away:
-            return problem(503, "the database is away; alarms are received and forwarded meanwhile",
-                           {"Retry-After": "5"})
+            raise Away("the database is away; alarms are received and forwarded meanwhile") from None
         return answer({"signals": list(entries), "next": next_cursor(entries, limit, "id")})
 
     async def rejected(self, request: web.Request) -> web.Response:
@@ -137,6 +123,27 @@ def console_policy(page: str) -> str:
         return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
     return (f"default-src 'none'; style-src {source('style')}; script-src {source('script')}; connect-src 'self'; "
             "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+
+
+async def read_change(request: web.Request) -> dict[str, Any]:
+    """Read what a person wants changed, with the name of the token's holder.
+
+    Only JSON is read: no other page can make a browser send that without asking first. Raises BadChange, NotJson
+    """
+    if request.content_type != "application/json":
+        raise NotJson("needed is Content-Type: application/json")
+    try:
+        asked = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        asked = None
+    if not isinstance(asked, dict):
+        raise BadQuestion("needed is a JSON object")
+    return {**asked, "token": HOLDER.get()}
+
+
+def accepted(body: object) -> web.Response:
+    """Answer that a change is journalled: it counts, and is done when it is read from there."""
+    return web.Response(status=202, body=orjson.dumps(body), content_type="application/json")
 
 
 def answer(body: object) -> web.Response:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from engine.forward.hub import Forward
 from engine.operate.access import Access, Holder
+from engine.operate.alarm_routes import AlarmRoutes
 from engine.operate.health import Health
 from engine.operate.lag import LagSampler
 from engine.operate.problem import Handler, problems
@@ -39,7 +40,7 @@ class Operate:
         self._answers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
         self._health = Health(view, lag, lag_ns_max)
-        self._routes = Routes(view, forward, self._health, rows_max)
+        self._routes = (Routes(view, forward, self._health, rows_max), AlarmRoutes(view, rows_max))
         self._bind(view)
 
     async def start(self, host: str, port: int, bound: socket.socket | None = None) -> tuple[str, int]:
@@ -52,7 +53,8 @@ class Operate:
             raise NeedsTokens(f"http.listen {host}: not loopback; a token file is needed")
         # The gate stands inside `problems` and `count`, so that what it refuses is counted and is a problem too.
         application = web.Application(middlewares=[self._count, problems, self._access.guard], client_max_size=65536)
-        self._routes.add_to(application)
+        for routes in self._routes:
+            routes.add_to(application)
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True,
                                      shutdown_timeout=SHUTDOWN_S, max_line_size=HEADER_BYTES_MAX,
                                      max_field_size=HEADER_BYTES_MAX)

@@ -78,8 +78,14 @@ JOURNAL = (
 FILTER = (
     counter("verdicts", "verdict reason", "Verdicts given, with their reason."),
     counter("events", "type class", "Events numbered, by step and class of the alarm."),
-    gauge("alarms_open", "class", "Alarms that are raised and not cleared."),
-    gauge("alarms_unaccepted", "", "Open alarms that nobody has accepted yet."),
+    gauge("alarms_open", "", "Alarms that are raised and not cleared."),
+    gauge("alarms_unaccepted", "", "Fires that no subscriber has accepted yet, cleared ones in their time among them."),
+    counter("alarms_overdue", "", "Fires that nobody accepted within alarms.accept_within."),
+    gauge("test_modes", "", "Test modes that are on."),
+    gauge("mass_losses", "", "Mass losses that stand: networks or areas of which a great part is silent."),
+    gauge("conditions_open", "condition", "Faults and other conditions that are open at transmitters."),
+    gauge("registry_entries", "kind", "Facilities, transmitters and points that FILTER knows; refused: rows of the "
+          "registry that could not be read."),
     gauge("filter_lag_rows", "", "Journalled rows that are not judged yet."),
 )
 STORE = (

@@ -56,8 +56,18 @@ class RejectedQuestion:
     limit: int               # 1..10000
 
 
-class BadCommand(ValueError):
-    """A command that cannot be sent; the text says what is allowed."""
+@dataclass(frozen=True, slots=True)
+class ConditionQuestion:
+    """A piece of the list of transmitters with something open, by their numbers in FILTER."""
+
+    condition: str | None    # one word; None: any
+    before_ns: int | None    # open since before; None: since any time
+    after: int | None        # number: only greater ones
+    limit: int               # 1..10000
+
+
+class BadChange(ValueError):
+    """A change that cannot be made, or a command that cannot be sent; the text says what is allowed."""
 
 
 class EngineView(Protocol):
@@ -84,6 +94,39 @@ class EngineView(Protocol):
         """
         ...
 
+    def alarm(self, alarm_id: str) -> Json | None:
+        """Return one alarm that is open, or still to be accepted; None when there is none of this id."""
+        ...
+
+    async def answer(self, alarm_id: str, action: str, asked: Mapping[str, Any]) -> Json | None:
+        """Accept, verify or close an alarm, and return what was journalled; None when there is none of this id.
+
+        action  accept, verify, close
+        asked   by; why; true (verify); token
+        Raises  BadChange, Away
+        """
+        ...
+
+    def tests(self) -> Sequence[Json]:
+        """Return the test modes that are on."""
+        ...
+
+    async def test(self, asked: Mapping[str, Any]) -> Json:
+        """Begin, prolong or end a test mode. Raises BadChange, Away."""
+        ...
+
+    def conditions(self, question: ConditionQuestion) -> Sequence[Json]:
+        """Return transmitters with open conditions; each has `number`, `transmitter` and `conditions`."""
+        ...
+
+    def networks(self) -> Sequence[Json]:
+        """Return the mass losses that stand."""
+        ...
+
+    def rules(self) -> Json:
+        """Return the rules by which is judged."""
+        ...
+
     def transmitter(self, key: str) -> Json | None:
         """Return one transmitter with its paths, or None. It has `key`, `state`, `last_seen_at`, `paths`."""
         ...
@@ -92,7 +135,7 @@ class EngineView(Protocol):
         """Queue a command for a transmitter and return it; None when nobody knows it.
 
         asked   command, by, why, expires, token
-        Raises  BadCommand, Away
+        Raises  BadChange, Away
         """
         ...
 

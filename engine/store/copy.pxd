@@ -87,6 +87,11 @@ cdef inline uint8_t* put_null(uint8_t* at) noexcept nogil:
     PUT_32(at, -1)
     return at + 4
 
+cdef inline uint8_t* put_bool(uint8_t* at, bint value) noexcept nogil:
+    PUT_32(at, 1)
+    at[4] = value
+    return at + 5
+
 cdef inline uint8_t* put_time(uint8_t* at, int64_t ns) noexcept nogil:
     """timestamptz; rounds down to microseconds, so that no time is later than it was."""
     cdef int64_t us = ns // 1000

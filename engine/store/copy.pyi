@@ -44,8 +44,12 @@ class SignalCopy(Copy):
         """
 
 class EventCopy(Copy):
-    """Events in the order of EVENT_COLUMNS: in place of their JSON what it is made of."""
+    """Events in the order of EVENT_COLUMNS: in place of their JSON what it is made of.
 
+    once  events since the last clear() that say of their alarm what its last event alone does not
+    """
+
+    once: int
     def __init__(self, partition: int = 0) -> None: ...
     def add(self, batch: Batch, outcome: Outcome, begin: int, end: int) -> int:
         """Add the events [begin, end) of `outcome`, which was made of `batch`; canaries are passed over.
@@ -83,5 +87,7 @@ def is_signal(batch: Batch, index: int) -> bool:
     """Return whether a row is a signal; other kinds are not stored. Raises IndexError."""
 def numbers_of(outcome: Outcome, index: int) -> tuple[int, int]:
     """Return the numbers of one event and of the signal behind it. Raises IndexError."""
+def first_signal(outcome: Outcome, begin: int, end: int) -> int | None:
+    """Return the number of the first signal of the batch behind one of the events [begin, end); None: there is none."""
 def json_of(outcome: Outcome, index: int) -> bytes:
     """Return the JSON of one event as it came. Raises IndexError."""

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 from codec.batch cimport Batch, Columns, NO_PATH, TIME_NONE, Text
 from codec.words cimport CLASS_COUNT, CONDITION_COUNT, PROTOCOL_COUNT, ROW_SIGNAL, STATE_COUNT
 from engine.filter.outcome cimport NO_ROW, Events, Outcome, Verdicts
-from engine.words cimport VERIFICATION_CANARY
+from engine.words cimport VERIFICATION_CANARY, VERIFICATION_CONFIRMED
 
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, STATE_TEXT
 from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEXT
@@ -22,7 +22,8 @@ SIGNAL_COLUMNS = (
 EVENT_COLUMNS = (
     "number", "type", "alarm_id", "signal_id", "opened_at", "received_at", "class", "condition", "state",
     "verification", "priority", "count", "revision", "data", "occurred_at", "protocol", "account", "realm",
-    "signal_class", "point", "native", "details")
+    "signal_class", "point", "native", "details", "facility", "facility_name", "area", "reason", "rule",
+    "rule_version", "detectors", "accepted")
 PATH_COLUMNS = (
     "key", "number", "transmitter", "protocol", "account", "realm", "listener", "receiver", "line", "network",
     "state", "last_seen_at", "supervision_ms", "enrolled_at", "peer")
@@ -31,8 +32,7 @@ ROLLUP_COLUMNS = ("path", "quarter", "frames", "longest_silence_ms")
 
 cdef enum:
     SIGNAL_FIELDS = 20
-    EVENT_FIELDS = 22
-    EVENT_ROW_FIELDS = 9             # the last of them: the JSON, or what the row behind the event says
+    EVENT_FIELDS = 30
     PATH_FIELDS = 15
     HEARTBEAT_FIELDS = 2
     ROLLUP_FIELDS = 4
@@ -164,13 +164,36 @@ cdef uint8_t* put_event_row(uint8_t* at, const Columns* c, uint32_t row) noexcep
     return put_details(at, c.arena, c.details[row])
 
 
-cdef uint8_t* put_event_json(uint8_t* at, const uint8_t* json, uint32_t size) noexcept nogil:
-    """Write the JSON of an event that has no row behind it."""
-    cdef uint32_t i
-    at = put_jsonb(at, json, size)
-    for i in range(EVENT_ROW_FIELDS - 1):
-        at = put_null(at)
-    return at
+cdef uint8_t* put_event_json(uint8_t* at, const Events* e, const uint8_t* arena, uint32_t i) noexcept nogil:
+    """Write the JSON of an event that has no signal of the batch behind it, and what is known of its alarm."""
+    at = put_jsonb(at, arena + e.json[i].at, e.json[i].size)
+    at = put_null(at)
+    if e.account[i].size == 0:               # of no transmitter
+        at = put_null(put_null(put_null(at)))
+    else:
+        at = put_word(at, PROTOCOLS, WORDS_MAX, e.protocol[i])
+        at = put_text(at, arena, e.account[i])
+        at = put_text(at, arena, e.realm[i])
+    at = put_word(at, CLASSES, WORDS_MAX, e.signal_class[i])
+    at = put_text(at, arena, e.point[i])
+    return put_null(put_null(at))
+
+
+cdef inline uint8_t* put_some(uint8_t* at, const uint8_t* arena, Text text) noexcept nogil:
+    """A text, or NULL where it is empty."""
+    return put_text(at, arena, text) if text.size else put_null(at)
+
+
+cdef uint8_t* put_judgement(uint8_t* at, const Events* e, const uint8_t* arena, uint32_t i) noexcept nogil:
+    """Write what the filter says of the alarm beside the signal."""
+    at = put_some(at, arena, e.facility[i])
+    at = put_some(at, arena, e.facility_name[i])
+    at = put_some(at, arena, e.area[i])
+    at = put_word(at, REASONS, WORDS_MAX, e.reason[i])
+    at = put_some(at, arena, e.rule[i])
+    at = put_64(at, e.rule_version[i])
+    at = put_32(at, e.detectors[i])
+    return put_bool(at, e.accepted[i])
 
 
 cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint32_t i, const Columns* c,
@@ -182,17 +205,19 @@ cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint
     """
     cdef uint32_t row = e.row[i]
     cdef uint8_t* at
-    cdef size_t texts = e.json[i].size
+    cdef size_t texts = <size_t>e.facility[i].size + e.facility_name[i].size + e.area[i].size + e.rule[i].size
     if row != NO_ROW:
-        texts = <size_t>c.account[row].size + c.realm[row].size + c.point[row].size + c.native[row].size
+        texts += <size_t>c.account[row].size + c.realm[row].size + c.point[row].size + c.native[row].size
         texts += c.details[row].size
+    else:
+        texts += <size_t>e.json[i].size + e.account[i].size + e.realm[i].size + e.point[i].size
     if not copy_room(buffer, EVENT_ROW_BYTES + texts):
         return False
     at = buffer.memory + buffer.used
     PUT_16(at, EVENT_FIELDS)
     at = put_64(at + 2, <int64_t>(base | e.number[i]))
     at = put_word(at, EVENT_TYPES, WORDS_MAX, e.type[i])
-    at = put_64(at, <int64_t>(base | e.alarm[i]))
+    at = put_64(at, <int64_t>(base | e.alarm[i])) if e.alarm[i] else put_null(at)
     at = put_64(at, <int64_t>(base | e.signal[i]))
     at = put_time(at, e.opened_ns[i])
     at = put_time(at, e.received_ns[i])
@@ -204,9 +229,10 @@ cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint
     at = put_64(at, e.count[i])
     at = put_64(at, e.revision[i])
     if row == NO_ROW:
-        at = put_event_json(at, arena + e.json[i].at, e.json[i].size)
+        at = put_event_json(at, e, arena, i)
     else:
         at = put_event_row(at, c, row)
+    at = put_judgement(at, e, arena, i)
     buffer.used = at - buffer.memory
     return True
 
@@ -344,12 +370,22 @@ cdef class SignalCopy(Copy):
         return added
 
 
+cdef inline bint says_once(const Events* e, uint32_t i) noexcept nogil:
+    """Tell whether an event says of its alarm what the last event alone does not."""
+    return e.verification[i] == VERIFICATION_CONFIRMED or e.row[i] == NO_ROW
+
+
 cdef class EventCopy(Copy):
     cdef uint64_t base
+    cdef readonly uint64_t once      # events that say something once, since the last clear()
 
     def __init__(self, uint32_t partition=0):
         assert partition < 1024
         self.base = <uint64_t>partition << 53
+
+    def clear(self):
+        Copy.clear(self)
+        self.once = 0
 
     def add(self, Batch batch not None, Outcome outcome not None, uint32_t begin, uint32_t end):
         cdef Columns* c = &batch.columns
@@ -366,6 +402,7 @@ cdef class EventCopy(Copy):
                 room = copy_event(&self.buffer, &outcome.events, outcome.arena, i, c, self.base)
                 if not room:
                     break
+                self.once += says_once(&outcome.events, i)
                 added += 1
         if not room:
             self.buffer.used = used
@@ -483,6 +520,15 @@ def numbers_of(Outcome outcome not None, uint32_t index):
     if index >= outcome.events_count:
         raise IndexError(index)
     return outcome.events.number[index], outcome.events.signal[index]
+
+
+def first_signal(Outcome outcome not None, uint32_t begin, uint32_t end):
+    """The number of the first signal of the batch behind one of the events [begin, end); None when there is none."""
+    cdef uint32_t i
+    for i in range(begin, min(end, outcome.events_count)):
+        if outcome.events.row[i] != NO_ROW:
+            return outcome.events.signal[i]
+    return None
 
 
 def json_of(Outcome outcome not None, uint32_t index):

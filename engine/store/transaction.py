@@ -20,6 +20,7 @@ from engine.store.copy import (
     EventCopy,
     SignalCopy,
     days,
+    first_signal,
     is_signal,
     json_of,
     numbers_of,
@@ -34,6 +35,7 @@ CONSUMER = "store"
 # The database refuses the data itself: bad values (22), violated constraints (23), values beyond its limits (54).
 DATA_ERROR_CLASSES = ("22", "23", "54")
 INT64_MIN = -(1 << 63)
+BIGINT_MAX = (1 << 63) - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOCK_POSITION = """
@@ -46,20 +48,45 @@ INSERT INTO tocsin.refused (id, what, at, sqlstate, error, raw) VALUES ($1, $2, 
 ON CONFLICT DO NOTHING"""
 # The last event of each alarm says what the alarm is now. $1 and $2: the first and last event; $3: the signal behind
 # the first. Alarms from that number on were raised here: nothing is there to be looked for, which makes them cheaper.
+# A mass loss is no alarm. What happened once (a confirmation, an answer, an acceptance) is looked for in all events.
 LAST_EVENTS = """
-INSERT INTO tocsin.alarm AS a (id, state, protocol, account, class, condition, point, verification, priority, count,
-    revision, opened_at, updated_at, cleared_at, signal_id, event_number)
-SELECT DISTINCT ON (alarm_id) alarm_id, type, protocol, account, class, condition, point, verification, priority, count,
-    revision, opened_at, received_at, CASE type WHEN 'cleared' THEN received_at END, signal_id, number
+INSERT INTO tocsin.alarm AS a (id, state, protocol, account, facility, facility_name, area, class, condition, point,
+    verification, priority, count, revision, detectors, opened_at, updated_at, cleared_at, signal_id, event_number)
+SELECT DISTINCT ON (alarm_id) alarm_id, type, protocol, account, facility, facility_name, area, class, condition, point,
+    verification, priority, count, revision, detectors, opened_at, received_at,
+    CASE type WHEN 'cleared' THEN received_at END, signal_id, number
 FROM tocsin.event_row WHERE number BETWEEN $1 AND $2 AND alarm_id {} $3 ORDER BY alarm_id, number DESC"""
 ADD_ALARMS = LAST_EVENTS.format(">=")
 UPDATE_ALARMS = LAST_EVENTS.format("<") + """
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, protocol = excluded.protocol, account = excluded.account,
-    class = excluded.class, condition = excluded.condition, point = excluded.point,
-    verification = excluded.verification, priority = excluded.priority, count = excluded.count,
-    revision = excluded.revision, updated_at = excluded.updated_at, cleared_at = excluded.cleared_at,
+ON CONFLICT (id) DO UPDATE SET state = CASE a.state WHEN 'cleared' THEN a.state ELSE excluded.state END,
+    protocol = excluded.protocol, account = excluded.account, facility = excluded.facility,
+    facility_name = excluded.facility_name, area = excluded.area, class = excluded.class,
+    condition = excluded.condition, point = excluded.point, verification = excluded.verification,
+    priority = excluded.priority, count = excluded.count, revision = excluded.revision, detectors = excluded.detectors,
+    updated_at = excluded.updated_at, cleared_at = coalesce(a.cleared_at, excluded.cleared_at),
     signal_id = excluded.signal_id, event_number = excluded.event_number
 WHERE a.event_number < excluded.event_number"""
+MARK_ALARMS = """
+UPDATE tocsin.alarm a SET confirmed_at = coalesce(a.confirmed_at, e.confirmed_at),
+    accepted_at = coalesce(a.accepted_at, e.accepted_at), cleared_at = coalesce(a.cleared_at, e.cleared_at),
+    state = CASE WHEN e.cleared_at IS NULL THEN a.state ELSE 'cleared' END, answered = coalesce(e.answered, a.answered)
+FROM (SELECT alarm_id, min(received_at) FILTER (WHERE verification = 'confirmed') AS confirmed_at,
+          min(received_at) FILTER (WHERE reason = 'accepted') AS accepted_at,
+          min(received_at) FILTER (WHERE type = 'cleared') AS cleared_at,
+          (array_agg(substr(reason, 10) ORDER BY number DESC) FILTER (WHERE reason LIKE 'answered%'))[1] AS answered
+      FROM tocsin.event_row
+      WHERE number BETWEEN $1 AND $2 AND alarm_id IS NOT NULL
+          AND (verification = 'confirmed' OR type = 'cleared'
+               OR reason IN ('accepted', 'answered_true', 'answered_false'))
+      GROUP BY alarm_id) e
+WHERE a.id = e.alarm_id"""
+# What an alarm learnt later is a later verdict on the signal that raised it.
+LATER_VERDICTS = """
+INSERT INTO tocsin.verdict_later (signal_id, number, verdict, reason, rule, rule_version, at)
+SELECT alarm_id, revision + 1, 'forward', reason, 0, rule_version, received_at FROM tocsin.event_row
+WHERE number BETWEEN $1 AND $2
+    AND reason IN ('coincidence', 'answered_true', 'answered_false', 'closed', 'test_ended')
+ON CONFLICT DO NOTHING"""
 
 
 class PositionMoved(Exception):
@@ -244,10 +271,16 @@ class Transaction:
         if not self.events.rows:         # a canary's alone
             return
         await self._copy(connection, "event_row", EVENT_COLUMNS, self.events)
-        first, signal = numbers_of(pieces[0].entry[2], pieces[0].begin)
+        first, _ = numbers_of(pieces[0].entry[2], pieces[0].begin)
         last, _ = numbers_of(pieces[-1].entry[2], pieces[-1].end - 1)
+        signals = (first_signal(piece.entry[2], piece.begin, piece.end) for piece in pieces)
+        signal = next((number for number in signals if number is not None), None)
+        raised_from = self.base | signal if signal is not None else BIGINT_MAX
         for statement in (ADD_ALARMS, UPDATE_ALARMS):
-            await connection.execute(statement, self.base | first, self.base | last, self.base | signal)
+            await connection.execute(statement, self.base | first, self.base | last, raised_from)
+        if self.events.once:
+            for statement in (MARK_ALARMS, LATER_VERDICTS):
+                await connection.execute(statement, self.base | first, self.base | last)
         written.events += self.events.rows
 
     async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy) -> None:

@@ -9,7 +9,7 @@ from codec.gbt26875_downlink import build_request
 from codec.reading import build_frame, encode_reply, read_frames
 from engine.commanding import encode
 from engine.listen.commands import Command, Commands
-from engine.operate.view import BadCommand
+from engine.operate.view import BadChange
 from tests.unit.listen_world import SECOND, World, accepted, alarm, connect, heartbeat, receive
 
 KEY = bytes(range(16))
@@ -110,7 +110,7 @@ def test_a_heartbeat_whose_reply_has_no_room_for_it_leaves_it_waiting() -> None:
     ("gbt26875", {"type": "61"}), ("gbt26875", {"type": 62, "components": [[1, 1, "zz"]]}), ("gbt26875", {}),
     ("gbt26875", {"type": 61, "systems": [[1, number] for number in range(101)]})])
 def test_what_cannot_be_sent_is_named(protocol: str, asked: Any) -> None:
-    with pytest.raises(BadCommand, match="command"):
+    with pytest.raises(BadChange, match="command"):
         encode(protocol, asked, 0)
 
 

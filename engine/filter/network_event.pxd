@@ -1,0 +1,4 @@
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from engine.filter.losses cimport Loss
+from engine.filter.outcome cimport Outcome
+cdef bint network_event_push(Outcome outcome, const Loss* loss, uint64_t number, int64_t now_ns, const uint8_t* source, uint32_t source_size) noexcept nogil
