@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from codec.batch cimport Columns
 from codec.json_text cimport JSON_BYTES_PER_BYTE
-from engine.filter.outcome cimport Outcome
+from engine.filter.outcome cimport Events, Outcome
 from engine.filter.registry cimport FACILITY_ID_BYTES_MAX, FACILITY_NAME_BYTES_MAX, AREA_BYTES_MAX, Facility
 
 cdef enum:
@@ -83,5 +83,6 @@ cdef void said_of(Said* said, const Columns* c, uint32_t row) noexcept nogil
 cdef uint64_t volatile_hash(const Columns* c, uint32_t row) noexcept nogil
 cdef uint8_t* event_envelope(uint8_t* out, const Said* said, const Step* step, const char* kind, const uint8_t* source,
                              uint32_t source_size) noexcept nogil
+cdef void fill_columns(Events* e, uint32_t i, const Said* said, const Step* step) noexcept nogil
 cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const uint8_t* source,
                      uint32_t source_size) noexcept nogil

@@ -317,7 +317,8 @@ cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const 
     e.block[i].size = <uint32_t>(out - start)
     memset(&name, 0, sizeof(name))
     if step.facility != NULL:
-        name.at, name.size = step.facility.name, step.facility.name_size
+        name.at = step.facility.name
+        name.size = step.facility.name_size
     out = kept(out, name, &e.facility_name[i], outcome.arena)
     if said.row == NO_ROW:
         out = kept(out, said.account, &e.account[i], outcome.arena)

@@ -14,9 +14,8 @@ from engine.filter.changing cimport change, change_registry, due
 from engine.filter.event cimport SOURCE_BYTES_MAX
 from engine.filter.judging cimport cancels, clears, meets_path, notes_state, raises
 from engine.filter.listing cimport alarm_row, facility_row, name_text, transmitter_called
-from engine.filter.losses cimport (
-    losses_check, losses_create, losses_deadline, losses_destroy, losses_standing,
-)
+from engine.filter.losses cimport losses_check, losses_create, losses_deadline, losses_destroy
+from engine.filter.losses_view cimport losses_standing
 from engine.filter.place cimport Place
 from engine.filter.registry cimport NO_TRANSMITTER, facility_find, registry_check, registry_create, registry_destroy
 from engine.filter.rulebook cimport book_compile

@@ -406,16 +406,18 @@ cdef void meets_path(Filter f, const Columns* c, uint32_t row) noexcept nogil:
 
 
 cdef void place_path(Filter f, uint32_t path, uint32_t transmitter, const uint8_t* way, uint32_t size) noexcept nogil:
-    """Tell with which others a path can be lost; `way` is empty where that is known already."""
+    """Tell with which others a path can be lost; `way` is NULL where that is known already."""
     cdef const Transmitter* known = &f.registry.transmitters[transmitter]
     cdef const Facility* facility
     cdef const uint8_t* area = <const uint8_t*>b""
     cdef uint32_t area_size = 0
     if known.facility != NO_FACILITY:
         facility = &f.registry.facilities[known.facility]
-        area, area_size = facility.area, facility.province_size
+        area = facility.area
+        area_size = facility.province_size
     if known.network_size:
-        way, size = known.network, known.network_size
+        way = known.network
+        size = known.network_size
     losses_place(&f.losses, path, area, area_size, way, size)
 
 
@@ -423,5 +425,5 @@ cdef void places_paths(Filter f, uint32_t transmitter) noexcept nogil:
     """Place all paths of a transmitter anew: its area or its network is another one."""
     cdef uint32_t path = f.registry.transmitters[transmitter].path
     while path != NO_PATH:
-        place_path(f, path, transmitter, <const uint8_t*>b"", 0)
+        place_path(f, path, transmitter, NULL, 0)
         path = f.registry.next_path[path]

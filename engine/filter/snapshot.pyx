@@ -10,7 +10,7 @@ from engine.filter.alarms cimport (
     ITEMS_PER_ALARM_MAX, NO_SLOT, Alarm, Alarms, Item, alarm_is_open, alarms_add, alarms_end, alarms_find, item_add,
     place_hash,
 )
-from engine.filter.losses cimport losses_load, losses_save
+from engine.filter.losses_view cimport losses_load, losses_save
 from engine.filter.place cimport PLACE_BYTES_MAX, Place
 from engine.filter.registry cimport NO_FACILITY, NO_TRANSMITTER, registry_load, registry_save
 from engine.filter.states cimport states_load, states_save

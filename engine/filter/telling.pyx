@@ -128,18 +128,22 @@ cdef uint64_t said_of_alarm(Filter f, const Alarm* alarm, int64_t now_ns, Said* 
     said.received_ns = now_ns
     said.occurred_ns = TIME_NONE
     said.protocol = alarm.place.protocol
-    said.account.at, said.account.size = alarm.place.text, alarm.place.account_size
-    said.realm.at, said.realm.size = alarm.place.text + alarm.place.account_size, alarm.place.realm_size
+    said.account.at = alarm.place.text
+    said.account.size = alarm.place.account_size
+    said.realm.at = alarm.place.text + alarm.place.account_size
+    said.realm.size = alarm.place.realm_size
     if alarm.transmitter != NO_TRANSMITTER:
         transmitter = &f.registry.transmitters[alarm.transmitter]
         said.protocol = transmitter.name.protocol
-        said.account.at, said.account.size = transmitter.name.text, transmitter.name.account_size
+        said.account.at = transmitter.name.text
+        said.account.size = transmitter.name.account_size
         said.realm.at = transmitter.name.text + transmitter.name.account_size
         said.realm.size = transmitter.name.realm_size
     said.point.at = alarm.place.text
     while at != NO_SLOT:
         item = &f.alarms.items[at]
-        said.point.at, said.point.size = item.point, item.point_size
+        said.point.at = item.point
+        said.point.size = item.point_size
         signal = item.signal
         at = item.next
     return signal
@@ -159,7 +163,7 @@ cdef void tell_losses(Filter f, int64_t now_ns, uint64_t number) noexcept nogil:
     """Tell the mass losses that are due, and those that are over."""
     cdef Loss loss
     while losses_due(&f.losses, now_ns, number, &f.loss_rules, &loss):
-        if not network_event_push(f.outcome, &loss, f.next_event, now_ns, f.source, f.source_size):
+        if not network_event_push(f.outcome, &f.losses, &loss, f.next_event, f.source, f.source_size):
             f.failed = True
         f.next_event += 1
 

@@ -22,7 +22,7 @@ SIGNAL_COLUMNS = (
 EVENT_COLUMNS = (
     "number", "type", "alarm_id", "signal_id", "opened_at", "received_at", "class", "condition", "state",
     "verification", "priority", "count", "revision", "data", "occurred_at", "protocol", "account", "realm",
-    "signal_class", "point", "native", "details", "facility", "facility_name", "area", "reason", "rule",
+    "signal_class", "point", "native", "details", "facility", "facility_name", "area", "reason", "rule_name",
     "rule_version", "detectors", "accepted")
 PATH_COLUMNS = (
     "key", "number", "transmitter", "protocol", "account", "realm", "listener", "receiver", "line", "network",

@@ -14,7 +14,8 @@ SENDING_S = 0.5                  # by which the truth of what was sent may be la
 FIRES = "SELECT id, native, verdict FROM tocsin.signal WHERE native LIKE '%' || $1 || '%'"
 LINE_FAULTS = """
 SELECT account, received_at FROM tocsin.signal WHERE condition = 'line_fault' AND state = 'raised'"""
-TWICE = "SELECT signal_id FROM tocsin.event GROUP BY signal_id HAVING count(*) > 1"
+TWICE = """
+SELECT signal_id FROM tocsin.event WHERE reason NOT IN ('unaccepted', 'mass_loss') GROUP BY signal_id HAVING count(*) > 1"""
 NAMED = 5                        # examples that a failure shows
 
 

@@ -22,7 +22,7 @@ from engine.store.copy import EVENT_COLUMNS, PATH_COLUMNS, SIGNAL_COLUMNS
 EPOCH = datetime(2000, 1, 1)
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 NUMBERS = {"id", "number", "alarm_id", "signal_id", "received_at", "occurred_at", "opened_at", "path", "sequence",
-           "flags", "rule", "rule_version", "priority", "count", "revision", "supervision_ms", "last_seen_at",
+           "flags", "rule", "rule_version", "priority", "detectors", "count", "revision", "supervision_ms", "last_seen_at",
            "enrolled_at"}
 Row = dict[str, Any]
 
@@ -136,7 +136,8 @@ class Connection:
             refused = arguments[0], arguments[1]
             self.change(lambda tables: tables.refused.append(refused))
         else:
-            known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, "SELECT pg_advisory", "CREATE TEMP TABLE",
+            known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, transaction.MARK_ALARMS,
+                     transaction.LATER_VERDICTS, "SELECT pg_advisory", "CREATE TEMP TABLE",
                      "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
                      "SET LOCAL")
             assert statement.startswith(known), statement
@@ -220,6 +221,8 @@ def rows_of(data: bytes, columns: tuple[str, ...]) -> list[Row]:
 def value_of(name: str, raw: bytes | None) -> Any:
     if raw is None or name == "raw":
         return raw
+    if name == "accepted":
+        return raw != b"\0"
     if name in ("data", "details"):
         return json.loads(raw[1:] if raw[:1] == b"\1" else raw)
     return int.from_bytes(raw, "big", signed=True) if name in NUMBERS else raw.decode()
@@ -230,9 +233,10 @@ def cloud_event(row: Row) -> Row:
     number = str(row["number"])
     said = {name: row[name] for name in (
         "protocol", "account", "realm", "class", "signal_class", "condition", "state", "point", "verification",
-        "priority", "revision", "count", "native", "details")}
-    data = {**said, "alarm_id": str(row["alarm_id"]), "signal_id": str(row["signal_id"]), "facility": None,
-            "area": None, "occurred_at": time_of(row["occurred_at"]), "received_at": time_of(row["received_at"]),
+        "reason", "rule_version", "priority", "detectors", "accepted", "revision", "count", "native", "details",
+        "facility", "facility_name", "area")}
+    data = {**said, "alarm_id": str(row["alarm_id"]), "signal_id": str(row["signal_id"]), "rule": row["rule_name"], "by": None, "why": None,
+            "occurred_at": time_of(row["occurred_at"]), "received_at": time_of(row["received_at"]),
             "first_received_at": time_of(row["opened_at"]), "durable": True}
     return {"specversion": "1.0", "id": number, "source": "tocsin", "type": f"io.tocsin.alarm.{row['type']}",
             "subject": f"{row['protocol']}:{row['account']}" + (f"@{row['realm']}" if row["realm"] else ""),

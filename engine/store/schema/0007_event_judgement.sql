@@ -7,7 +7,7 @@ ALTER TABLE tocsin.event_row
     ADD COLUMN facility_name text,
     ADD COLUMN area          text,
     ADD COLUMN reason        text,
-    ADD COLUMN rule          text,
+    ADD COLUMN rule_name     text,
     ADD COLUMN rule_version  bigint,
     ADD COLUMN detectors     integer,
     ADD COLUMN accepted      boolean;
@@ -55,7 +55,7 @@ SELECT number, type, alarm_id, signal_id, opened_at, received_at, class, conditi
             'point', point,
             'verification', verification,
             'reason', reason,
-            'rule', rule,
+            'rule', rule_name,
             'rule_version', rule_version,
             'priority', priority,
             'detectors', detectors,
@@ -70,5 +70,5 @@ SELECT number, type, alarm_id, signal_id, opened_at, received_at, class, conditi
             'details', details,
             'by', NULL,                        -- an event that a person made has its JSON in data
             'why', NULL))) AS data,
-    facility, facility_name, area, reason, rule, rule_version, detectors, accepted
+    facility, facility_name, area, reason, rule_name, rule_version, detectors, accepted
 FROM tocsin.event_row;
