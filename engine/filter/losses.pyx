@@ -471,7 +471,7 @@ cdef int losses_check(const Losses* l) except -1:
     sums = [[0, 0, 0, 0] for cause in range(CAUSES)]
     for cell in range(CELLS):
         if cell not in cells:
-            assert l.cells[cell].supervised == l.cells[cell].faults == l.cells[cell].recent == l.cells[cell].members == 0
+            assert count_list(&l.cells[cell]) == [0, 0, 0, 0]
             continue
         assert cells[cell] == count_list(&l.cells[cell])
         for cause in (area_of(cell), group_of(cell), CAUSE_ALL):

@@ -16,7 +16,8 @@
 #   without a point      all of its class and condition, wherever; never other conditions, for "trouble over" of one
 #                        zone would then end the mains fault.
 #   from a status word   exactly what one bit raised, its point too, empty or not; and nothing while another bit of the
-#                        same word says the same. Bits end each for itself, so they need none of the above.
+#                        same word says the same. Bits end each for itself, so they need none of the above; nor do
+#                        line faults, whose point is the path.
 #   a panel's reset      nothing by itself: what persists is not always said again.
 #
 # Bounded: transmitters_max slots, STATES_PER_TRANSMITTER_MAX items in one, items_max in all. What finds no room is

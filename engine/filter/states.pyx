@@ -14,8 +14,8 @@ from codec.batch cimport Text
 from codec.codes.lookup cimport Meaning
 from codec.gbt26875_levels cimport level_meaning
 from codec.words cimport (
-    CLASS_SUPERVISORY, CLASS_TEST, CONDITION_DETECTOR_FAULT, CONDITION_DISABLED, CONDITION_FAULT, CONDITION_RESET,
-    CONDITION_SUPERVISION_LOST, CONDITION_SUPERVISORY, CONDITION_SYSTEM_RESET, CONDITION_TEST, CONDITION_UNKNOWN,
+    CLASS_SUPERVISORY, CLASS_TEST, CONDITION_DETECTOR_FAULT, CONDITION_DISABLED, CONDITION_FAULT, CONDITION_LINE_FAULT,
+    CONDITION_RESET, CONDITION_SUPERVISION_LOST, CONDITION_SUPERVISORY, CONDITION_SYSTEM_RESET, CONDITION_TEST, CONDITION_UNKNOWN,
     STATE_CLEARED, STATE_RAISED,
 )
 from engine.memory cimport memory_release, memory_reserve_wide
@@ -191,7 +191,7 @@ cdef inline bint says_not_what(uint16_t condition) noexcept nogil:
 
 
 cdef StateChange restore(States* s, StateSlot* slot, uint8_t signal_class, uint16_t condition, const uint8_t* point,
-                         uint32_t point_size, bint is_word) noexcept nogil:
+                         uint32_t point_size, bint exact) noexcept nogil:
     cdef StateChange change = STATE_CHANGE_NONE
     cdef Ended ended
     cdef uint32_t mask = states_mask(signal_class, condition)
@@ -201,11 +201,11 @@ cdef StateChange restore(States* s, StateSlot* slot, uint8_t signal_class, uint1
     ended.point_size = point_size
     ended.condition = condition
     ended.signal_class = signal_class
-    ended.any_point = point_size == 0 and not is_word
+    ended.any_point = point_size == 0 and not exact
     ended.any_condition = ended.or_missed = False
     if slot.mask & mask == mask:
         change = release(s, slot, &ended)
-    if change != STATE_CHANGE_NONE or is_word or point_size == 0:
+    if change != STATE_CHANGE_NONE or exact or point_size == 0:
         return change
     ended.any_condition = says_not_what(condition)
     ended.or_missed = condition == CONDITION_DETECTOR_FAULT
@@ -243,7 +243,8 @@ cdef StateChange note(States* s, uint32_t transmitter, uint8_t signal_class, uin
         return keep(s, &s.slots[transmitter], signal_class, condition, point, point_size, signal, received_ns)
     if state != STATE_CLEARED or (level != 0 and word_says(level, signal_class, condition)):
         return STATE_CHANGE_NONE
-    return restore(s, &s.slots[transmitter], signal_class, condition, point, point_size, level != 0)
+    return restore(s, &s.slots[transmitter], signal_class, condition, point, point_size,
+                   level != 0 or condition == CONDITION_LINE_FAULT)
 
 
 cdef StateChange states_note(States* s, uint32_t transmitter, uint8_t signal_class, uint16_t condition, uint8_t state,

@@ -22,7 +22,7 @@ Key = tuple[int, int, bytes]
 signals = st.lists(st.tuples(
     st.integers(0, 4),                                                      # transmitter; one is beyond the table
     st.sampled_from([4, 5, 5, 5, 6, 7, 1, 10]),                             # class
-    st.sampled_from([0, 30, 50, 52, 56, 65, 80, 81, 94, 24, 66, 67, 121, 300]),   # condition; 52 and 24 share a bit
+    st.sampled_from([0, 30, 50, 51, 52, 56, 65, 80, 81, 94, 24, 66, 67, 121, 300]),   # condition; 52 and 24 share a bit
     st.sampled_from([RAISED, RAISED, CLEARED, INFO, 0]),
     st.sampled_from([b"", b"", b"1", b"2", b"01/003", b"x" * 64, b"x" * 70]),
     st.integers(-2, 50),                                                    # seconds
@@ -47,7 +47,7 @@ class Model:
             return "none"
         mine, key = self.open.setdefault(transmitter, {}), (signal_class, condition, point)
         if state == CLEARED:
-            gone = [other for other in mine if other == key or (not point and other[:2] == key[:2])]
+            gone = [other for other in mine if other == key or (not point and condition != 51 and other[:2] == key[:2])]
             if not gone and point and condition in GENERAL:
                 gone = [other for other in mine if (other[0], other[2]) == (signal_class, point)]
             if not gone and point and condition == Condition.CONDITION_DETECTOR_FAULT:
@@ -153,6 +153,7 @@ def test_a_transmitter_holds_64_and_says_that_there_were_more() -> None:
     ([(DISABLEMENT, "DISABLED", b"1"), (DISABLEMENT, "DISABLED", b"2")], (DISABLEMENT, "DISABLED", b"2"), 1),
     ([(DISABLEMENT, "SOUNDER_DISABLED", b"1")], (DISABLEMENT, "DISABLED", b"1"), 0),
     ([(TEST, "TEST_MODE", b"1"), (TEST, "TEST_MODE", b"")], (TEST, "TEST_MODE", b""), 0),           # TS, TE
+    ([(FAULT, "LINE_FAULT", b""), (FAULT, "LINE_FAULT", b"R1")], (FAULT, "LINE_FAULT", b""), 1),    # paths
     ([(FAULT, "MAINS_FAULT", b"")], (FAULT, "SYSTEM_RESET", b""), 1),
 ])
 def test_what_a_restore_ends(open_: list[tuple[int, str, bytes]], over: tuple[int, str, bytes], left: int) -> None:
