@@ -15,15 +15,15 @@ INSERT INTO tocsin.registry DEFAULT VALUES;
 CREATE TABLE tocsin.area (
     code     text PRIMARY KEY CHECK (code ~ '^[0-9A-Za-z_.-]{1,15}$'),   -- Vietnam: province 2 digits, commune 5
     parent   text REFERENCES tocsin.area DEFERRABLE INITIALLY DEFERRED,  -- NULL: a province
-    kind     text NOT NULL,                    -- province, commune
-    name     text NOT NULL,
+    kind     text NOT NULL CHECK (kind ~ '^[a-z][a-z_]{0,31}$'),   -- province, city; commune, ward, special_zone
+    name     text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 96),
     revision bigint NOT NULL DEFAULT 0
 );
 
 CREATE TABLE tocsin.facility (
     id           text PRIMARY KEY CHECK (id ~ '^[0-9A-Za-z_.:-]{1,36}$'),
     name         text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 96),
-    address      text NOT NULL DEFAULT '',
+    address      text NOT NULL DEFAULT '' CHECK (octet_length(address) <= 400),
     latitude     double precision CHECK (latitude BETWEEN -90 AND 90),       -- degrees, WGS 84
     longitude    double precision CHECK (longitude BETWEEN -180 AND 180),
     kind         text NOT NULL DEFAULT 'other',
@@ -31,7 +31,8 @@ CREATE TABLE tocsin.facility (
     commune      text NOT NULL DEFAULT '' CHECK (commune ~ '^[0-9A-Za-z_.-]{0,15}$'),
     team         text NOT NULL DEFAULT '' CHECK (team ~ '^[0-9A-Za-z_.-]{0,31}$'),   -- the station that goes there
     verification text NOT NULL DEFAULT 'rules' CHECK (verification IN ('rules', 'none', 'coincidence', 'human')),
-    contacts     jsonb NOT NULL DEFAULT '[]',  -- [{"name", "role", "phone", "app"}], the first to be called first
+    contacts     jsonb NOT NULL DEFAULT '[]'   -- [{"name", "role", "phone", "app"}], the first to be called first
+                 CHECK (jsonb_typeof(contacts) = 'array' AND octet_length(contacts::text) <= 20000),
     revision     bigint NOT NULL DEFAULT 0
 );
 
@@ -45,7 +46,7 @@ CREATE TABLE tocsin.transmitter (
     check_clear_stamps boolean NOT NULL DEFAULT false,
     encrypted_only   boolean NOT NULL DEFAULT false,
     stale            text NOT NULL DEFAULT 'late' CHECK (stale IN ('late', 'reject')),
-    note             text NOT NULL DEFAULT '',
+    note             text NOT NULL DEFAULT '' CHECK (octet_length(note) <= 400),
     revision         bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX transmitter_facility ON tocsin.transmitter (facility);
@@ -55,10 +56,25 @@ CREATE TABLE tocsin.point (
     point       text NOT NULL CHECK (octet_length(point) BETWEEN 1 AND 64),   -- as in its signals
     condition   text NOT NULL DEFAULT '',      -- what it detects: smoke, heat, manual_call_point, ...; '' = as it says
     zone        text NOT NULL DEFAULT '' CHECK (octet_length(zone) <= 31),    -- what counts as one zone; '' = as it says
-    place       text NOT NULL DEFAULT '',      -- where in the building, for people
+    place       text NOT NULL DEFAULT '' CHECK (octet_length(place) <= 200),   -- where in the building, for people
     revision    bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (transmitter, point)
 );
+
+-- Who changed what and why; written in the transaction of the change itself, and never changed.
+CREATE TABLE tocsin.registry_audit (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at     timestamptz NOT NULL DEFAULT now(),
+    action text NOT NULL,                      -- put, delete, set_key, remove_key, import
+    kind   text NOT NULL,                      -- as registry_gone.kind
+    key    text NOT NULL DEFAULT '',           -- empty: of many; how many stands in detail
+    point  text NOT NULL DEFAULT '',
+    by     text NOT NULL,
+    why    text NOT NULL,
+    token  text NOT NULL DEFAULT '',           -- whose token it came with; empty: none was needed, or by a file
+    detail jsonb NOT NULL DEFAULT '{}'         -- what was before; of an import: added, changed, removed
+);
+CREATE INDEX registry_audit_key ON tocsin.registry_audit (kind, key, number);
 
 -- What was deleted, so that who follows hears of it.
 CREATE TABLE tocsin.registry_gone (
@@ -68,6 +84,8 @@ CREATE TABLE tocsin.registry_gone (
     point    text NOT NULL DEFAULT ''
 );
 CREATE INDEX registry_gone_revision ON tocsin.registry_gone (revision);
+CREATE INDEX facility_commune ON tocsin.facility (commune, id);
+CREATE INDEX facility_province ON tocsin.facility (province, id);
 CREATE INDEX facility_revision ON tocsin.facility (revision);
 CREATE INDEX transmitter_revision ON tocsin.transmitter (revision);
 CREATE INDEX point_revision ON tocsin.point (revision);
