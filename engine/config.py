@@ -207,6 +207,8 @@ class Operate:
     """[operate]: what the HTTP interface keeps and gives."""
 
     list_rows_max: int = whole(10_000, 1, 10_000, "rows", "the most that one page of a list gives")
+    import_bytes_max: int = size("4MiB", "1KiB", "64MiB", "the largest file that POST /v1/registry/import takes; "
+                                 "larger ones by `tocsin import`", key="import_max")
 
 
 @dataclass(frozen=True, slots=True)

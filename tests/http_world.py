@@ -16,7 +16,7 @@ from engine.forward.source import Trimmed
 from engine.operate.access import Holder
 from engine.operate.lag import LagSampler
 from engine.operate.metrics import Metrics
-from engine.operate.server import Operate
+from engine.operate.server import AddsRoutes, Operate
 from engine.operate.view import Away, Check, RejectedQuestion, SignalQuestion, TransmitterQuestion
 
 FIRST = 1_700_000_000_000_000
@@ -185,14 +185,14 @@ class World:
 
 @asynccontextmanager
 async def make_world(holders: tuple[Holder, ...] | None = None, clock: Clock | None = None,
-                     **limits: int) -> AsyncIterator[World]:
+                     more: Sequence[AddsRoutes] = (), **limits: int) -> AsyncIterator[World]:
     """Serve a world on a free port of loopback."""
     clock = clock or Clock()
     log = Log()
     view = View(log)
     forward = Forward(log, clock, replace(Limits(), **limits))
     lag = LagSampler(clock)
-    operate = Operate(view, forward, lag, holders)
+    operate = Operate(view, forward, lag, holders, more=more)
     host, port = await operate.start("127.0.0.1", 0)
     try:
         yield World(log, view, forward, operate, lag, host, port)

@@ -6,11 +6,12 @@ import hashlib
 import hmac
 import stat
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -28,6 +29,17 @@ class Role(IntEnum):
     READ = 1
     OPERATE = 2
     ADMIN = 3
+
+
+def needs(role: Role) -> Callable[[Any], Any]:
+    """Let a handler be reached with this role alone, whatever its method."""
+    def mark(handler: Any) -> Any:
+        handler.role = role
+        return handler
+    return mark
+
+
+ROLE = ContextVar("ROLE", default=Role.ADMIN)  # of the request at hand; without tokens whoever reaches us may do all
 
 
 class BadTokenFile(ValueError):
@@ -104,7 +116,7 @@ class Access:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let the request through when its token has the role that its method needs; reading needs `read`."""
+        """Let the request through when its token has the role that is needed: the handler's own, else its method's."""
         if self._holders is None or request.path in OPEN_ROUTES:
             return await handler(request)
         holder = find_holder(self._holders, request.headers.get("Authorization", ""))
@@ -112,9 +124,11 @@ class Access:
             self.refused += 1
             return problem(401, "a bearer token is needed",
                            {"WWW-Authenticate": 'Bearer realm="tocsin", Basic realm="tocsin", charset="UTF-8"'})
-        needed = Role.READ if request.method in ("GET", "HEAD") else Role.OPERATE
+        by_method = Role.READ if request.method in ("GET", "HEAD") else Role.OPERATE
+        needed = getattr(request.match_info.handler, "role", by_method)
         if holder.role < needed:
             self.refused += 1
             return problem(403, f"role {needed.name.lower()} is needed")
         HOLDER.set(holder.name)
+        ROLE.set(holder.role)
         return await handler(request)

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Protocol
 
 from aiohttp import web
 
@@ -28,11 +29,23 @@ class NeedsTokens(ValueError):
     """The address can be reached from elsewhere, and no token file is given."""
 
 
+class AddsRoutes(Protocol):
+    """A part of the API."""
+
+    def add_to(self, application: web.Application) -> None:
+        """Add its routes."""
+        ...
+
+
 class Operate:
-    """OPERATE: serves one `EngineView` and one `Forward`. Its own readings are bound to the view's metrics."""
+    """OPERATE: serves one `EngineView` and one `Forward`. Its own readings are bound to the view's metrics.
+
+    more    further parts of the API
+    """
 
     def __init__(self, view: EngineView, forward: Forward, lag: LagSampler, holders: Iterable[Holder] | None = None,
-                 lag_ns_max: int = 1_000_000_000, rows_max: int = LIST_ROWS_MAX) -> None:
+                 lag_ns_max: int = 1_000_000_000, rows_max: int = LIST_ROWS_MAX,
+                 more: Iterable[AddsRoutes] = ()) -> None:
         self._forward = forward
         self._lag = lag
         self._access = Access(holders)
@@ -40,7 +53,8 @@ class Operate:
         self._answers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
         self._health = Health(view, lag, lag_ns_max)
-        self._routes = (Routes(view, forward, self._health, rows_max), AlarmRoutes(view, rows_max))
+        self._routes: tuple[AddsRoutes, ...] = (Routes(view, forward, self._health, rows_max),
+                                                AlarmRoutes(view, rows_max), *more)
         self._bind(view)
 
     async def start(self, host: str, port: int, bound: socket.socket | None = None) -> tuple[str, int]:

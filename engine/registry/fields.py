@@ -92,7 +92,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        what = f"{self.column} = {self.value}" if self.column else self.value
+        what = f"{self.column} = {self.value}" if self.column and self.value else self.column or self.value
         return f"{place}: {what}{': ' if what else ''}{self.allowed}"
 
 
@@ -101,7 +101,7 @@ class BadField(ValueError):
 
     def __init__(self, column: str, value: object, allowed: str) -> None:
         self.column, self.value, self.allowed = column, shown(value), allowed
-        super().__init__(f"{column} = {self.value}: {allowed}" if value is not None else f"{column}: {allowed}")
+        super().__init__(f"{column} = {self.value}: {allowed}" if self.value else f"{column}: {allowed}")
 
 
 # -- one reader for each rule --------------------------------------------------------------------------------------
@@ -298,11 +298,14 @@ def text_of(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def texts_of(given: Mapping[str, object]) -> dict[str, str]:
+def texts_of(given: Mapping[str, object], kind: Kind) -> dict[str, str]:
     """Return a JSON object as a row of texts. Raises BadField."""
     row = {}
+    nested = {column.name for column in kind.columns if column.type == "jsonb"}
     for name, value in given.items():
         try:
+            if isinstance(value, list | dict) and name not in nested:
+                raise ValueError(name)
             row[name] = text_of(value)
         except (ValueError, TypeError, RecursionError):
             raise BadField(name[:SHOWN_CHARACTERS], None, "no value that a field may have") from None

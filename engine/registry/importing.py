@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +39,10 @@ RULES = (
 )
 
 
+class KeysRefused(Exception):
+    """Keys came from somebody who may not set any; nothing was changed."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of the rows of one kind."""
@@ -59,37 +63,39 @@ class Report:
     done: bool = False
 
 
-class Bad(Exception):
-    """There are findings; nothing is changed."""
+Step = Callable[[Report], Awaitable[None]]
 
 
 class Import:
     """One import over one connection, which is given up to it while it lasts.
 
-    connection  of asyncpg; outside a transaction
-    keys        where keys go; None: files with keys are refused
-    found       gets each Finding, in its turn
-    replace     what the files do not name goes, for each kind of which there is a file
-    pause_rows  rows of one COPY; between two of them others get the loop
+    connection    of asyncpg; outside a transaction
+    keys          where keys go; None: files with keys are refused
+    found         gets each Finding, in its turn
+    replace       what the files do not name goes, for each kind of which there is a file
+    pause_rows    rows of one COPY; between two of them others get the loop
+    may_set_keys  else a row with a key raises KeysRefused
     """
 
     def __init__(self, connection: Any, keys: KeyStore | None, found: Callable[[Finding], None], *,
-                 replace: bool = False, pause_rows: int = ROWS_A_PIECE) -> None:
+                 replace: bool = False, pause_rows: int = ROWS_A_PIECE, may_set_keys: bool = True) -> None:
         self.report = Report()
         self._connection = connection
         self._keys = keys
         self._found = found
         self._replace = replace
         self._pause_rows = pause_rows
+        self._may_set_keys = may_set_keys
         self._files: list[str] = []
         self._numbers = itertools.count()
 
-    async def run(self, sheets: Sequence[Sheet], *, dry_run: bool = False,
-                  then: Callable[[Report], Any] | None = None) -> Report:
+    async def run(self, sheets: Sequence[Sheet], *, dry_run: bool = False, first: Step | None = None,
+                  then: Step | None = None) -> Report:
         """Import all sheets; the report says whether it was done. Findings mean that nothing was.
 
-        then    awaited inside the transaction, behind the merge: what else must be true when it counts
-        Raises  KeyStoreError, errors of the database
+        first   awaited when nobody else writes any more, before the merge
+        then    awaited behind the merge: what else must be true when it counts; what it raises undoes all
+        Raises  KeyStoreError, KeysRefused, errors of the database
         """
         with WaitingKeys(self._keys) as waiting:
             async with rolled_back_unless_done(self._connection, lambda: self.report.done):
@@ -103,6 +109,8 @@ class Import:
                 await self._count()
                 if dry_run:
                     return self.report
+                if first is not None:
+                    await first(self.report)
                 gone = await self._merge()
                 if then is not None:
                     await then(self.report)
@@ -145,6 +153,8 @@ class Import:
             counts.rows += 1
             has_key = sheet.kind is TRANSMITTERS and (bool(record.key) or waiting.has(record.values[0]))
             if record.key:
+                if not self._may_set_keys:
+                    raise KeysRefused
                 counts.keys += 1
                 waiting.add(record.values[0], record.key)
             yield next(self._numbers), file, line, record.given, has_key, *record.values

@@ -147,8 +147,8 @@ class Sheet:
             elif array and text.peek() != "]":
                 yield self._wrong(text.line, "no JSON: needed is a comma or ]; nothing behind it was read")
                 return
-        if text.bad:
-            yield self._wrong(text.line, text.bad)
+        if text.bad or (array and not character):
+            yield self._wrong(text.line, text.bad or "no JSON: the array does not end")
 
     def _row_of(self, line: int, value: object) -> Row:
         if not isinstance(value, dict):
@@ -157,7 +157,7 @@ class Sheet:
         if self.kind is None:
             return self._wrong(line, f"the fields {KIND_UNTOLD}")
         try:
-            return line, texts_of(value)
+            return line, texts_of(value, self.kind)
         except BadField as error:
             return Finding(self.name, line, error.column, error.value, error.allowed)
 
