@@ -31,6 +31,8 @@ COMMANDS = {
                        "tocsin loadgen --transmitters 1000 --rate 1000 --duration 10"),
     "journal": Command("engine.command.journal", "look at a journal: verify it, dump its rows, say what it holds",
                        "tocsin journal verify --data /var/lib/tocsin"),
+    "import": Command("engine.command.registry", "put areas, facilities, transmitters and points into the registry",
+                      "tocsin import --dry-run facilities.csv transmitters.csv points.csv"),
     "config": Command("engine.command.config", "print the whole configuration, annotated, as TOML for serve --config",
                       "tocsin config > tocsin.toml && tocsin serve --config tocsin.toml"),
 }

@@ -13,7 +13,8 @@ from engine.operate.access import HOLDER, ROLE, Role, needs
 from engine.operate.page import next_cursor, read_cursor, read_limit, read_number_cursor
 from engine.operate.problem import problem
 from engine.operate.routes import LIST_ROWS_MAX, answer
-from engine.registry.editing import BadEdit, Editing, FacilityQuestion, RegistryAway, Who, read_who
+from engine.registry.audit import BadEdit, Who, read_who
+from engine.registry.editing import Editing, FacilityQuestion, RegistryAway
 from engine.registry.fields import CONTROL, FACILITIES, KINDS, POINTS, TRANSMITTERS, Kind
 from engine.registry.importing import KeysRefused
 from engine.words import KIND_TEXT

@@ -17,7 +17,8 @@ import asyncpg  # type: ignore[import-untyped]
 import orjson
 
 from engine.config import KEY_ALLOWED, read_key
-from engine.registry.fields import CONTROL, KINDS, TRANSMITTERS, BadField, Finding, Kind, check_key
+from engine.registry.audit import BadEdit, Who, imported, keep
+from engine.registry.fields import KINDS, TRANSMITTERS, BadField, Finding, Kind, check_key
 from engine.registry.importing import Import, Report
 from engine.registry.keys import KeyStore, KeyStoreError
 from engine.registry.sheets import Sheet
@@ -27,7 +28,6 @@ log = logging.getLogger("engine.registry")
 CONNECTIONS_MAX = 4
 EDIT_S_MAX = 10.0
 IMPORT_S_MAX = 120.0
-WHO_BYTES_MAX = 200
 FINDINGS_MAX = 1000              # that an answer names; all are counted
 PIECE_ROWS = 500                 # of an import at a time: the loop has alarms to forward
 JournalChange = Callable[[str], Awaitable[bool]]
@@ -46,38 +46,10 @@ SELECT * FROM tocsin.point WHERE transmitter = ANY ($1::text[]) AND point > $2 O
 AREAS = """
 SELECT * FROM tocsin.area WHERE parent IS NOT DISTINCT FROM $1::text AND code > $2 ORDER BY code LIMIT $3"""
 CHANGES = "SELECT * FROM tocsin.registry_audit WHERE number < $1 ORDER BY number DESC LIMIT $2"
-AUDIT = """
-INSERT INTO tocsin.registry_audit (action, kind, key, point, by, why, token, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 
 
 class RegistryAway(Exception):
     """The database, the key store or the journal cannot take the change, or answer, now. Nothing was changed."""
-
-
-class BadEdit(ValueError):
-    """A change that cannot be; the text names the field and what is allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who changes something and why. token: whose token it came with; empty where none was needed."""
-
-    by: str
-    why: str
-    token: str = ""
-
-
-def read_who(given: Mapping[str, object], token: str) -> Who:
-    """Read `by` and `why`. Raises BadEdit."""
-    found = []
-    for name in ("by", "why"):
-        value = given.get(name)
-        if not isinstance(value, str) or not value.strip() or CONTROL.search(value) \
-                or len(value.encode(errors="replace")) > WHO_BYTES_MAX:
-            raise BadEdit(f"{name}: needed is a text of 1 to {WHO_BYTES_MAX} bytes")
-        found.append(value)
-    return Who(found[0], found[1], token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,17 +199,15 @@ class Editing:
         sheet = await asyncio.to_thread(Sheet, io.BytesIO(data), "", KINDS[kind] if kind else None)
         found: list[Finding] = []
 
-        def keep(finding: Finding) -> None:
+        def take(finding: Finding) -> None:
             if len(found) < FINDINGS_MAX:
                 found.append(finding)
         async with self._connected(IMPORT_S_MAX) as connection:
             async def note(report: Report) -> None:
                 assert who is not None
-                for name, counts in report.kinds.items():
-                    await self._note(connection, "import", KINDS[name], [], who, {
-                        "added": counts.added, "changed": counts.changed, "removed": counts.removed,
-                        "keys": counts.keys})
-            work = Import(connection, self._keys, keep, replace=replace, pause_rows=PIECE_ROWS,
+                for one, detail in imported(report):
+                    await self._note(connection, "import", one, [], who, detail)
+            work = Import(connection, self._keys, take, replace=replace, pause_rows=PIECE_ROWS,
                           may_set_keys=may_set_keys)
             report = await work.run([sheet], dry_run=who is None, then=note)
         return report_json(report, found)
@@ -248,8 +218,7 @@ class Editing:
                     detail: Json) -> None:
         """Keep who did it beside the change, and journal it; then the change may commit. Raises RegistryAway."""
         key, point = keys[0] if keys else "", keys[1] if len(keys) > 1 else ""
-        await connection.execute(AUDIT, action, kind.table, key, point, who.by, who.why, who.token,
-                                 orjson.dumps(detail).decode())
+        await keep(connection, action, kind, keys, who, detail)
         told = {"change": "registry", "action": action, "kind": kind.table, "key": key, "point": point, "by": who.by,
                 "why": who.why}
         if who.token:
