@@ -35,6 +35,7 @@ cdef enum PathState:         # what is on its way to the journal has a state of 
 cdef enum PathTrait:         # what the fast path must know of a path
     TRAIT_WATCHED = 1        # its clear heartbeats are looked at before they count
     TRAIT_COMMAND = 2        # a command waits for its next frame
+    TRAIT_UNNAMED = 4        # the registry names its transmitter no longer: the policy decides about each frame
 
 cdef struct ListenerText:
     char     name[LISTENER_TEXT_BYTES_MAX]

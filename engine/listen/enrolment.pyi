@@ -1,5 +1,6 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from codec.batch import Batch
 from engine.intake import Intake
 from engine.listen.registered import FrameRules, Registered
 from engine.paths import PathTable
@@ -13,25 +14,49 @@ class Enrolment:
     supervision_ms  for transmitters that `registered` does not name; 0 = none
     registered      (protocol number, account, realm, supervision ms, key); these are always enrolled. The key has
                     16, 24 or 32 bytes, or none where the frames come in clear. FrameRules may follow
+
+    named     transmitters that the registry names now
+    no_room   changes of the registry that found no room
+    keyed     transmitters with a key
+    window_s  past and future together, the widest of the registry's
     """
 
     enrolled: int
     quarantined: int
     refused: int
+    named: int
+    no_room: int
+    keyed: int
+    window_s: int
 
     def __init__(self, paths: PathTable, policy: str, rate: float, limit: int, supervision_ms: int,
                  registered: Sequence[Registered]) -> None: ...
     def watch(self) -> None:
-        """Mark the paths that are known already and whose clear frames must be looked at. After all `listen_on`."""
+        """Bring the paths that are known already to what is named: after a start, and after all `listen_on`."""
+    def apply(self, batch: Batch) -> None:
+        """Bring what the registry names to what a journalled batch says; doing it again changes nothing."""
+    def tend(self) -> bool:
+        """Take out some of what the last full reading did not name; returns whether there is more to look at."""
+    def set_key(self, transmitter: str, key: bytes) -> None:
+        """Let the frames of a transmitter of the registry be decrypted with a key from now on.
+
+        transmitter  protocol:account or protocol:account@realm; the registry may name it later
+        key          16, 24 or 32 bytes; 32 in the Tocsin profile
+        Raises       ValueError
+        """
+    def remove_key(self, transmitter: str) -> None:
+        """Forget its key; nothing happens where it has none. Raises ValueError."""
+    def save(self) -> Iterator[bytes]:
+        """Return what the registry names, without keys, in chunks to be drawn on any thread."""
+    def load(self, saved: bytes | memoryview) -> None:
+        """Take in what `save` gave, before anything else is named by the registry. Raises ValueError."""
     def rules_of(self, number: int) -> tuple[bool, FrameRules]:
         """Return whether the transmitter of a path has a key, and the rules for its frames. Raises IndexError."""
     def expect(self, intake: Intake, heard_ms: int, received_ns: int) -> bool:
-        """Give every transmitter that the configuration names a path, so that one that never speaks is noticed.
+        """Give some of the named transmitters a path, so that one that never speaks is noticed.
 
         heard_ms  listening time now;  received_ns  wall clock now
         Returns   whether some have none yet, or one that is not durable: call again after a while
         """
-    def listener_of(self, realm: int) -> int | None:
-        """Return the number of the first listener that serves a realm, by the realm's number, or None."""
     def listen_on(self, name: str, realm: str) -> int:
         """Make a listener known; return its number in path keys. Raises ValueError."""

@@ -6,7 +6,7 @@ from codec.frame cimport number_pack
 from codec.tocsin cimport key_id_of
 from codec.words cimport (CLASS_FIRE, CLASS_GAS, CLASS_PREALARM, FLAG_QUARANTINED, ROW_LIFE, ROW_SIGNAL,
                           STATE_CLEARED)
-from engine.paths cimport PATH_NEW, path_find
+from engine.paths cimport PATH_NEW, TRAIT_UNNAMED, path_find, path_has_trait
 
 
 cdef inline bint is_senders(const Columns* c, uint32_t row, const Frame* frame) noexcept nogil:
@@ -41,8 +41,9 @@ cdef void members_find(Members* members, const Frame* frame, uint16_t listener, 
         key.listener = listener
         key.receiver = number_pack(key_id_of(frame), 6)
         number = path_find(paths.path, &paths.by_key, &paths.hash_key, &key)
-        if number != NO_PATH and paths.path[number].state == PATH_NEW:
-            number = NO_PATH                 # its enrolment was lost
+        if number != NO_PATH and (paths.path[number].state == PATH_NEW
+                                  or path_has_trait(&paths.path[number], TRAIT_UNNAMED)):
+            number = NO_PATH                 # its enrolment was lost, or the registry names it no longer
         c.path[row] = number
         members.paths[members.count] = number
         members.count += 1

@@ -25,8 +25,8 @@ from engine.intake cimport (OFFER_NEW, OFFER_NO_ROOM, OFFER_NOTHING, TICKET_DURA
                             Offered, Urgency)
 from engine.listen.counters cimport (REFUSAL_COUNT, REFUSED_NOT_SERVED, REFUSED_UNKNOWN_ACCOUNT, SHED_COUNT,
                                      SHED_ENROLMENT, SHED_SIGNAL, Shed, counters_add)
-from engine.listen.enrolment cimport (POLICY_ENROL, POLICY_LATER, POLICY_QUARANTINE, POLICY_REFUSE, Admission, Policy,
-                                      Registered, is_watched)
+from engine.listen.enrolment cimport (POLICY_ENROL, POLICY_LATER, POLICY_QUARANTINE, POLICY_REFUSE, Admission, Policy)
+from engine.listen.roster cimport Registered, Secret, is_watched
 from engine.listen.habits cimport LOOK_EVERY_FRAMES, clock_form, clocks_shown, learn, learn_refusal
 from engine.listen.members cimport Members, carries_alarm, members_find, members_part, members_take_lives
 from engine.listen.refused import REFUSAL_TEXT
@@ -34,8 +34,8 @@ from engine.listen.unreadable cimport tell_unreadable
 from engine.listen.windows cimport STANDING_AGAIN, STANDING_STALE
 from engine.learned cimport SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add
 from engine.path_key cimport path_key_of
-from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_WATCHED, Path, path_clear_trait,
-                           path_find, path_find_hashed, path_has_trait, path_hash, path_set_trait)
+from engine.paths cimport (PATH_FAULT, PATH_NEW, PATH_PENDING, TRAIT_COMMAND, TRAIT_UNNAMED, TRAIT_WATCHED, Path,
+                           path_clear_trait, path_find, path_find_hashed, path_has_trait, path_hash, path_set_trait)
 from engine.touch cimport path_count_shared, path_touch, path_touch_shared
 
 ANSWER_TEXT = ("none", "accept", "refuse", "unable", "command")
@@ -123,7 +123,8 @@ cdef class Receiver:
             if frame.encrypted and profile.key == NULL and profile.mac_key == NULL:
                 self.refuse(data, frame.size, frame, arrival, BAD_CRYPTO, taken)
                 return
-        if number == NO_PATH or self.paths.path[number].state == PATH_NEW:
+        if number == NO_PATH or self.paths.path[number].state == PATH_NEW \
+                or path_has_trait(&self.paths.path[number], TRAIT_UNNAMED):
             admission = self.meet(key, arrival)
             number = admission.path
             if admission.policy == POLICY_REFUSE:
@@ -259,14 +260,16 @@ cdef class Receiver:
         return True
 
     cdef Profile profile_of(self, const PathKey* key) noexcept nogil:
-        """Return what the configuration says of the transmitter that a frame names; without a key for unknown ones."""
+        """Return what is known beforehand of the transmitter that a frame names; without a key for unknown ones."""
         cdef const Registered* entry = self.enrolment.find(key)
+        cdef const Secret* secret
         cdef Profile profile = default_profile()
         if entry != NULL:
-            if entry.aes.rounds:
-                profile.key = &entry.aes
-            if entry.has_mac_key:
-                profile.mac_key = <const uint8_t*>&entry.mac_key[0]
+            secret = self.enrolment.secret_of(entry)
+            if secret != NULL and secret.aes.rounds:
+                profile.key = &secret.aes
+            if secret != NULL and secret.has_mac_key:
+                profile.mac_key = <const uint8_t*>&secret.mac_key[0]
             profile.window_past_s = entry.window_past_s
             profile.window_future_s = entry.window_future_s
             profile.encrypted_only = entry.encrypted_only
@@ -287,7 +290,8 @@ cdef class Receiver:
         cdef int64_t seen_ms = arrival.received_ns // 1000000
         admission.path = number
         admission.policy = POLICY_ENROL
-        if number == NO_PATH and self.enrolment.policy != POLICY_ENROL and self.enrolment.find(key) == NULL:
+        if self.enrolment.policy != POLICY_ENROL and self.enrolment.find(key) == NULL and (
+                number == NO_PATH or path_has_trait(&self.paths.path[number], TRAIT_UNNAMED)):
             return self.enrolment.admit(key, arrival.monotonic_ns, arrival.heard_ms, seen_ms)
         if not self.intake.has_room(URGENCY_NORMAL) or not self.enrolment.has_room(self.intake.rows):
             admission.path = NO_PATH

@@ -11,7 +11,8 @@ from engine.siphash cimport HashKey
 
 cdef class Replays:
     cdef uint64_t* sets[2]           # owned; open addressing, 0 = free
-    cdef uint64_t slots              # of each, a power of two
+    cdef uint64_t slots[2]           # of each, a power of two
+    cdef uint64_t slots_wanted       # a set that is smaller grows when it is emptied
     cdef uint64_t count              # in the younger one
     cdef int younger
     cdef int64_t span_ns

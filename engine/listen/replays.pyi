@@ -10,3 +10,5 @@ class Replays:
     early: int
 
     def __init__(self, frames: int, span_ns: int, hash_key: bytes) -> None: ...
+    def plan(self, frames: int, span_ns: int) -> None:
+        """Plan for more frames, or a longer time; never for less. A set grows when it is emptied."""

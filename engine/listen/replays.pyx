@@ -20,14 +20,12 @@ cdef struct Name:                # what makes two encrypted frames the same: sen
 cdef class Replays:
     def __cinit__(self, uint64_t frames, int64_t span_ns, bytes hash_key not None):
         """frames: how many may come in `span_ns`; more are remembered for a shorter time."""
-        cdef uint64_t slots = SLOTS_MIN
-        while slots < 2 * frames:
-            slots *= 2
-        self.slots = slots
-        self.span_ns = span_ns
+        self.slots_wanted = SLOTS_MIN
+        self.plan(frames, span_ns)
         self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
         for which in range(2):
-            self.sets[<int>which] = <uint64_t*>calloc(slots, sizeof(uint64_t))
+            self.slots[<int>which] = self.slots_wanted
+            self.sets[<int>which] = <uint64_t*>calloc(self.slots_wanted, sizeof(uint64_t))
             if self.sets[<int>which] == NULL:
                 raise MemoryError()
 
@@ -35,25 +33,38 @@ cdef class Replays:
         free(self.sets[0])
         free(self.sets[1])
 
+    def plan(self, uint64_t frames, int64_t span_ns):
+        while self.slots_wanted < 2 * frames:
+            self.slots_wanted *= 2
+        self.span_ns = max(self.span_ns, span_ns)
+
     cdef bint holds(self, int which, uint64_t hash) noexcept nogil:
-        cdef uint64_t at = hash & (self.slots - 1)
+        cdef uint64_t mask = self.slots[which] - 1, at = hash & mask
         while self.sets[which][at]:
             if self.sets[which][at] == hash:
                 return True
-            at = (at + 1) & (self.slots - 1)
+            at = (at + 1) & mask
         return False
 
     cdef void turn(self, int64_t now_ns) noexcept nogil:
         """Let the younger set be the older one, and begin anew."""
+        cdef uint64_t* larger = NULL
         self.younger = 1 - self.younger
-        memset(self.sets[self.younger], 0, self.slots * sizeof(uint64_t))
+        if self.slots[self.younger] < self.slots_wanted:
+            larger = <uint64_t*>calloc(self.slots_wanted, sizeof(uint64_t))
+        if larger != NULL:
+            free(self.sets[self.younger])
+            self.sets[self.younger] = larger
+            self.slots[self.younger] = self.slots_wanted
+        else:
+            memset(self.sets[self.younger], 0, self.slots[self.younger] * sizeof(uint64_t))
         self.count = 0
         self.turned_ns = now_ns
 
     cdef bint is_replay(self, const PathKey* key, const Frame* frame, int64_t now_ns) noexcept nogil:
         """Tell whether a frame, which decrypted well, came before; remember it."""
         cdef Name name
-        cdef uint64_t hash, at
+        cdef uint64_t hash, at, mask
         memset(&name, 0, sizeof(Name))
         name.key = key[0]
         name.stamp_ns = frame.stamp_ns
@@ -67,12 +78,13 @@ cdef class Replays:
         if self.holds(self.younger, hash) or self.holds(1 - self.younger, hash):
             self.found += 1
             return True
-        if 2 * self.count >= self.slots:
+        if 2 * self.count >= self.slots[self.younger]:
             self.early += 1
             self.turn(now_ns)
-        at = hash & (self.slots - 1)
+        mask = self.slots[self.younger] - 1
+        at = hash & mask
         while self.sets[self.younger][at]:
-            at = (at + 1) & (self.slots - 1)
+            at = (at + 1) & mask
         self.sets[self.younger][at] = hash
         self.count += 1
         return False
