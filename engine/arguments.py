@@ -25,8 +25,8 @@ def store_settings(config: Config) -> StoreSettings:
     return StoreSettings(store.batch_rows, store.batch_bytes, backoff_s_max=store.retry_max_ns / SECOND_NS)
 
 
-def announce(config: Config, paths: PathTable) -> list[Registered]:
-    """Return the transmitters that the configuration names, and give the paths that they have its supervision time."""
+def named_in(config: Config) -> list[Registered]:
+    """Return the transmitters that the configuration names."""
     found: list[Registered] = []
     for transmitter in config.transmitters:
         protocol, _, rest = transmitter.account.partition(":")
@@ -35,6 +35,13 @@ def announce(config: Config, paths: PathTable) -> list[Registered]:
         rules = FrameRules(transmitter.window_past_ns // SECOND_NS, transmitter.window_future_ns // SECOND_NS,
                            transmitter.encrypted_only, transmitter.check_clear_stamps, transmitter.stale == "reject")
         found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key, rules))
+    return found
+
+
+def announce(config: Config, paths: PathTable) -> None:
+    """Give the paths of the transmitters that the configuration names its supervision time."""
+    for transmitter in config.transmitters:
+        supervision_ns = transmitter.supervision_ns or config.supervision.default_ns
         numbers = paths.paths_of(transmitter.account)
         spoke = [number for number in numbers if not paths.is_expected(number)]
         for number in numbers:
@@ -42,7 +49,6 @@ def announce(config: Config, paths: PathTable) -> list[Registered]:
                 paths.supervise(number, supervision_ns // MS)
             else:
                 paths.stop_supervising(number)
-    return found
 
 
 def replays_for(config: Config, hash_key: bytes) -> Replays:

@@ -40,7 +40,6 @@ class House:
         self._snapshot_due_ns = 0        # monotonic
         self._engine = engine
         self._impaired = False
-        self._expecting = True           # some that the configuration names have no path yet
 
     async def run(self) -> None:
         """Once a second: sweep listeners, look at the journal's room, and do what is due."""
@@ -55,10 +54,6 @@ class House:
             engine.hearing.watch()
             self.tell_supervision()
             engine.answering.offer_rules()
-            if self._expecting:
-                self._expecting = engine.enrolment.expect(engine.admit, engine.listening.listening_ms,
-                                                          engine.clock.wall_ns())
-                engine.on_rows()
             async with self.writing:
                 await self.keep_logs()
             if engine.clock.monotonic_ns() >= retention_due_ns:
@@ -138,7 +133,7 @@ class House:
         engine = self._engine
         return {
             "paths": engine.paths.save(), "admit": engine.admit.save(), "windows": engine.windows.save(),
-            "filter": engine.filter.save(),
+            "filter": engine.filter.save(), "registered": engine.enrolment.save(), "registry_seen": engine.seen.save(),
             "listening": engine.listening.listening_ms.to_bytes(8, "little"),
         }
 

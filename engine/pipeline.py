@@ -29,6 +29,7 @@ from codec.words import PROTOCOL_NUMBER
 from engine.admit.admit import Admit
 from engine.answering import Answering
 from engine.arguments import announce, journal_settings, replays_for, store_settings
+from engine.bulk import Bulk
 from engine.canary import Canary
 from engine.changes import Changes
 from engine.clock import SECOND_NS, Clock
@@ -63,6 +64,8 @@ from engine.operate.lag import LagSampler
 from engine.operate.server import Operate
 from engine.paths import PathTable
 from engine.readings import bind_readings
+from engine.registry.follower import Follower
+from engine.registry.rows import Seen
 from engine.remembering import Unusable, make_stages, renew_stages
 from engine.sources import LoggedEvents, StoredRows
 from engine.store.embedded import EmbeddedPostgres
@@ -111,7 +114,10 @@ class Pipeline:
         self.windows: Windows
         self.filter: Filter
         self.house = House(self)
+        self.enrolment: Enrolment
+        self.seen: Seen
         self.tickets = Tickets()
+        self.bulk = Bulk(self)
         self.changes = Changes(self)
         self.commanding = Commanding(self)
         self.answering = Answering(self)
@@ -216,7 +222,7 @@ class Pipeline:
         self.queries = Queries(url)
         events = LoggedEvents(self.outcomes, lambda: self.filter.next_event - 1)
         self.forward = Forward(events, self.clock, config.forward)
-        self.canary = Canary(self)
+        self.canary, self.registry = Canary(self), Follower(self)
 
     def database_url(self) -> str:
         """Return the URL to connect to, with its password if it has one."""
@@ -225,10 +231,8 @@ class Pipeline:
     async def listen(self) -> None:
         """Bind the sockets; from here on frames are taken. LISTEN hands them to ADMIT."""
         config, loop = self.config, asyncio.get_running_loop()
-        unknown, limits = config.unknown_accounts, config.listen
-        enrolment = Enrolment(self.paths, unknown.policy, unknown.rate, unknown.limit,
-                              config.supervision.default_ns // MS, announce(config, self.paths))
-        self.enrolment = enrolment
+        limits, enrolment = config.listen, self.enrolment
+        announce(config, self.paths)
         self.refused = RefusedFrames()
         self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats,
                                  replays_for(config, self.surroundings.entropy(16)), self.windows)
@@ -270,7 +274,8 @@ class Pipeline:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self.journal_rows, self.judge, self.store_rows, self.supervise, self.keep_touches, self.keeper.run,
-            self.house.run, self.ticking.run, self.wait_for_database, self.wait_for_stop, *self.canary.stages()]
+            self.house.run, self.registry.run, self.registry.tend, self.ticking.run, self.wait_for_database,
+            self.wait_for_stop, *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
         try:
@@ -279,7 +284,7 @@ class Pipeline:
                 task.result()
             if self.failure:
                 raise self.failure
-            for stage in (self.supervise, self.keep_touches):  # nobody is heard from here on
+            for stage in (self.supervise, self.keep_touches, self.registry.run, self.registry.tend):  # nobody is heard from here on
                 tasks[stages.index(stage)].cancel()
             self.stop_hearing()
             if self.giving.wanted:
@@ -332,8 +337,10 @@ class Pipeline:
         while True:
             await self.rows_waiting.wait()
             self.rows_waiting.clear()
-            while len(self.admit):
-                await self.append()
+            while len(self.admit) or self.bulk.waiting:
+                if len(self.admit):
+                    await self.append()
+                await self.bulk.append()
             self.journal_idle.set()
 
     async def append(self) -> None:
@@ -390,6 +397,8 @@ class Pipeline:
 
     def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
         self.paths.apply(batch, None if replayed else self.listening.listening_ms)
+        self.enrolment.apply(batch)
+        self.seen.apply(batch)
         outcome = self.filter.apply(span.first, batch)
         self.ticking.look(replayed=replayed)
         if replayed and span.last <= self.outcomes.last:     # it is there: the engine before us has kept it

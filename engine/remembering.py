@@ -5,13 +5,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.admit.admit import Admit
+from engine.arguments import MS, named_in
 from engine.filter.filter import Filter
 from engine.journal.errors import JournalError
+from engine.listen.enrolment import Enrolment
 from engine.listen.windows import Windows
 from engine.paths import PathTable
+from engine.registry.rows import Seen
 
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
+
+
+TOCSIN_SENDERS = 65536           # keys of the Tocsin profile that the registry may name while the engine runs
 
 
 class Unusable(JournalError):
@@ -25,12 +31,19 @@ def make_stages(engine: Pipeline, sections: Mapping[str, Any], first_event: int)
     engine.admit = Admit(config.listen.batch_rows, config.listen.batch_arena_bytes, config.admit.frames_max,
                          config.admit.window_ns, engine.hash_key, config.admit.levels_max)
     engine.windows = new_windows(engine)
+    unknown = config.unknown_accounts
+    engine.enrolment = Enrolment(engine.paths, unknown.policy, unknown.rate, unknown.limit,
+                                 config.supervision.default_ns // MS, named_in(config))
+    engine.seen = Seen()
     try:
         engine.filter = new_filter(engine, sections.get("filter"), first_event)
         if sections:
             engine.paths.load(sections["paths"])
             engine.admit.load(sections["admit"])
             engine.windows.load(sections["windows"])
+        if "registered" in sections:         # an older version wrote none
+            engine.enrolment.load(sections["registered"])
+            engine.seen.load(sections["registry_seen"])
     except (ValueError, KeyError) as error:
         raise Unusable(f"the snapshot cannot be used: {error}") from None
 
@@ -51,4 +64,4 @@ def renew_stages(engine: Pipeline, sections: Mapping[str, Any]) -> None:
 
 
 def new_windows(engine: Pipeline) -> Windows:
-    return Windows(sum(one.account.startswith("tocsin:") for one in engine.config.transmitters))
+    return Windows(TOCSIN_SENDERS + sum(one.account.startswith("tocsin:") for one in engine.config.transmitters))

@@ -19,7 +19,7 @@ class ChangeRows:
         """Add a row CHANGE_READING or CHANGE_READ; the batch has room."""
     def begin(self, line: str) -> None:
         """Say what the lines that follow are: a name of LINE_FIELDS. Raises ValueError when the last one broke off."""
-    def feed(self, data: bytes, at: int = 0) -> int:
+    def feed(self, data: bytes | bytearray, at: int = 0) -> int:
         """Read lines from data[at:]; return up to where. Less than all of it: the batch is full."""
 
 class Seen:

@@ -1,5 +1,5 @@
 """Lines of a COPY as rows of the journal; see rows.pxd."""
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcmp, memcpy, memset
 
@@ -130,9 +130,11 @@ cdef class ChangeRows:
             raise ValueError("the last line broke off")
         self.line = <Line><int>list(LINE_FIELDS).index(line)
 
-    def feed(self, bytes data not None, Py_ssize_t at=0):
-        cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(data)
-        cdef const uint8_t* end = start + PyBytes_GET_SIZE(data)
+    def feed(self, const uint8_t[::1] data not None, Py_ssize_t at=0):
+        if at == data.shape[0]:
+            return at
+        cdef const uint8_t* start = &data[0]
+        cdef const uint8_t* end = start + data.shape[0]
         cdef const uint8_t* here = start + at
         cdef const uint8_t* newline
         cdef const uint8_t* stop
