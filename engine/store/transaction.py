@@ -26,6 +26,7 @@ from engine.store.copy import (
     numbers_of,
     raw_of,
 )
+from engine.store.line_faults import LineFaults
 from engine.store.partitions import DAY_NS, Partitions, day_number
 from engine.store.source import Entry
 
@@ -189,6 +190,7 @@ class Transaction:
         self.write_s_max = write_s_max
         self.signals = SignalCopy(partition)
         self.events = EventCopy(partition)
+        self.line_faults = LineFaults(partition)
         self._dropped_before_ns = 0
 
     async def write(self, connection: Any, group: list[Entry], after: int) -> Written:
@@ -251,16 +253,19 @@ class Transaction:
 
     async def _copy_signals(self, connection: Any, pieces: list[Piece], written: Written) -> None:
         self.signals.clear()
+        self.line_faults.copy.clear()
         since_pause = 0
         for piece in pieces:
             first, batch, outcome = piece.entry
             self.signals.add(batch, outcome, first, piece.begin, piece.end, self._dropped_before_ns)
+            self.line_faults.copy.add(batch, first, piece.begin, piece.end, self._dropped_before_ns)
             since_pause += piece.end - piece.begin
             if since_pause >= PAUSE_ROWS:
                 since_pause = 0
                 await asyncio.sleep(0)
         if self.signals.rows:
             await self._copy(connection, "signal_row", SIGNAL_COLUMNS, self.signals)
+            await self.line_faults.write(connection, self._copy)
         written.rows += self.signals.rows
         written.skipped += self.signals.skipped
 
@@ -283,9 +288,10 @@ class Transaction:
                 await connection.execute(statement, self.base | first, self.base | last)
         written.events += self.events.rows
 
-    async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy) -> None:
+    async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy,
+                    schema: str | None = "tocsin") -> None:
         with Slices(connection, copy) as source:
-            await connection.copy_to_table(table, schema_name="tocsin", columns=columns, format="binary",
+            await connection.copy_to_table(table, schema_name=schema, columns=columns, format="binary",
                                            source=source, timeout=self.write_s_max)
 
     async def _refuse(self, connection: Any, piece: Piece, copy: Any, error: asyncpg.PostgresError) -> None:
