@@ -43,6 +43,7 @@ from engine.hearing import Hearing
 from engine.heartbeats import HEARTBEAT_LOG_ROWS, HeartbeatLog
 from engine.histogram import Histogram
 from engine.housekeeping import SNAPSHOT, URGENCY_OF_ROOM, House
+from engine.interfaces import Interfaces
 from engine.journal.disk import Disk
 from engine.journal.errors import JournalError
 from engine.journal.journal import Journal, Lease, Span
@@ -219,9 +220,10 @@ class Pipeline:
                            on_ahead=self.journal.skip_past, connect=self.surroundings.connect)
         self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if config.store.heartbeats == "all" else 0)
         self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, config.store)
-        self.queries = Queries(url)
+        self.queries, self.interfaces = Queries(url), Interfaces(self)
         events = LoggedEvents(self.outcomes, lambda: self.filter.next_event - 1)
         self.forward = Forward(events, self.clock, config.forward)
+        self.keeper.forwarded = self.forward.latency
         self.canary, self.registry = Canary(self), Follower(self)
 
     def database_url(self) -> str:
@@ -239,7 +241,7 @@ class Pipeline:
         lag = LagSampler(self.clock)
         self.view = View(self)
         self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens),
-                               rows_max=config.operate.list_rows_max)
+                               rows_max=config.operate.list_rows_max, more=self.interfaces.routes())
         bind_readings(self.view.metrics, self)
         numbers = [enrolment.listen_on(listener.name, listener.realm) for listener in config.listeners]
         enrolment.watch()
@@ -489,7 +491,7 @@ class Pipeline:
             server.close()
         self.doors.close()
         self.inherited.close()
-        for part in ("operate", "queries", "outcomes", "journal", "touch_file", "disk"):
+        for part in ("operate", "interfaces", "queries", "outcomes", "journal", "touch_file", "disk"):
             if hasattr(self, part):
                 await getattr(self, part).close()
         await self.stop_database()

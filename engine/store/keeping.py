@@ -4,6 +4,7 @@ import asyncio
 from engine.clock import SECOND_NS, Clock
 from engine.config import Store as StoreConfig
 from engine.heartbeats import HeartbeatLog
+from engine.histogram import BOUNDS_NS, Histogram
 from engine.paths import PathTable
 from engine.store.path_rows import HeartbeatRows, PathChanges, Rollups
 from engine.store.writer import Store
@@ -19,6 +20,7 @@ class PathKeeper:
 
     def __init__(self, store: Store, paths: PathTable, heartbeats: HeartbeatLog, clock: Clock,
                  settings: StoreConfig) -> None:
+        self.forwarded: Histogram | None = None    # from the frame to a subscriber's socket; its quarters are kept
         self.rows_lost = 0               # heartbeats and quarter hours that a failed write took along
         self._store = store
         self._paths = paths
@@ -30,6 +32,7 @@ class PathKeeper:
         self._rollups = Rollups(paths)
         self._rows = HeartbeatRows(paths)
         self._quarter_ns = clock.wall_ns() // QUARTER_NS * QUARTER_NS
+        self._forwarded_before: tuple[tuple[int, ...], int, int] = ((0,) * (len(BOUNDS_NS) + 1), 0, 0)
 
     async def run(self) -> None:
         """Write once a second, until cancelled."""
@@ -77,3 +80,14 @@ class PathKeeper:
                 self.rows_lost += self._rollups.rows
             self._rollups.clear()
             await asyncio.sleep(0)
+        await self._write_forwarded(ended_ns)
+
+    async def _write_forwarded(self, quarter_ns: int) -> None:
+        """Write how long the events of a quarter of an hour took to subscribers; nothing where none left."""
+        if self.forwarded is None:
+            return
+        (buckets, sum_ns, events), before = self.forwarded.snapshot(), self._forwarded_before
+        self._forwarded_before = (buckets, sum_ns, events)
+        if events > before[2]:
+            counts = [now - then for now, then in zip(buckets, before[0], strict=True)]
+            await self._store.write_forwarded(quarter_ns, events - before[2], (sum_ns - before[1]) / 1e6, counts)

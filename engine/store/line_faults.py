@@ -31,7 +31,8 @@ WITH step AS (
     SELECT s.*, coalesce(lag(s.raised) OVER (PARTITION BY s.path ORDER BY s.id), f.path IS NOT NULL) AS was_open
     FROM {STAGING} s LEFT JOIN tocsin.line_fault_row f ON f.path = s.path AND f.cleared_at IS NULL
 ), pair AS (
-    SELECT transmitter, path, raised, was_open, at, id, lead(at) OVER following AS next_at, lead(id) OVER following AS next
+    SELECT transmitter, path, raised, was_open, at, id, lead(at) OVER following AS next_at,
+        lead(id) OVER following AS next
     FROM step WHERE NOT (raised AND was_open) WINDOW following AS (PARTITION BY path ORDER BY id)
 )
 INSERT INTO tocsin.line_fault_row (path, transmitter, raised_at, raised_id, cleared_at, cleared_id)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -12,6 +12,18 @@ LOG = logging.getLogger("engine.store")
 EPOCH = date(1970, 1, 1)
 DAY_NS = 86_400 * 1_000_000_000
 TABLES = ("signal_row", "heartbeat")
+ROWS_AT_ONCE = 20_000                # deleted in one statement: some 0.2 s
+# What has no partitions, and when a row of it is old. Alarms go before their events: who was left without its alarm, or
+# never was of one, is looked for by its time. $1: the day before which all may go.
+OLD_ROWS = {
+    "alarm": "cleared_at < $1 AND updated_at < $1 AND opened_at < $1",
+    "event_row": "received_at < $1 AND NOT EXISTS (SELECT FROM tocsin.alarm a WHERE a.id = alarm_id)",
+    "line_fault_row": "cleared_at < $1",
+    "heartbeat_rollup": "quarter < $1",
+    "forward_quarter": "quarter < $1",
+    "verdict_later": "at < $1",
+    "refused": "at < $1",
+}
 
 
 def day_number(day: date) -> int:
@@ -80,3 +92,11 @@ async def drop_days(connection: Any, before: date) -> int:
         await connection.execute(
             f"DELETE FROM tocsin.{table}_default WHERE received_at < $1::date::timestamp AT TIME ZONE 'UTC'", before)
     return dropped
+
+
+async def delete_old(connection: Any, table: str, before: date) -> int:
+    """Delete up to ROWS_AT_ONCE rows of one table of OLD_ROWS that are older than `before`; return how many went."""
+    done: str = await connection.execute(
+        f"DELETE FROM tocsin.{table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM tocsin.{table} "
+        f"WHERE {OLD_ROWS[table]} LIMIT {ROWS_AT_ONCE}))", datetime(before.year, before.month, before.day, tzinfo=UTC))
+    return int(done.rpartition(" ")[2])

@@ -40,17 +40,66 @@ class DatabaseAway(Exception):
     """The database cannot answer now, or not in time."""
 
 
-class Queries:
-    """Reads for the API. Every method raises DatabaseAway, and nothing else of the database's.
+class Reader:
+    """Asks on connections of its own, read only, each question with a limit of time. Raises DatabaseAway, nothing else.
+
+    database       URL, or a function that returns it
+    answer_s_max   for one question, waiting for a connection included
+    """
+
+    def __init__(self, database: str | Callable[[], str], answer_s_max: float, connections_max: int,
+                 connect_s_max: float, name: str) -> None:
+        self.url: Callable[[], str] = database if callable(database) else lambda: database
+        self._answer_s_max = answer_s_max
+        self._connect_s_max = connect_s_max
+        self._connections_max = connections_max
+        self._name = name
+        self._pool: Any = None
+        self._turn = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
+        async def work(connection: Any) -> list[dict[str, Any]]:
+            return [dict(row) for row in await connection.fetch(statement, *arguments)]
+        return await self._ask(work)
+
+    async def _ask(self, work: Callable[[Any], Any]) -> list[dict[str, Any]]:
+        try:
+            async with asyncio.timeout(self._answer_s_max):
+                async with self._turn:
+                    if self._pool is None:
+                        self._pool = await self._open()
+                async with self._pool.acquire() as connection:
+                    rows: list[dict[str, Any]] = await work(connection)
+                    return rows
+        except DATABASE_ERRORS as error:
+            raise_if_cancelled()
+            raise DatabaseAway(f"{type(error).__name__}: {error}") from error
+
+    async def _open(self) -> Any:
+        timeout_ms = int(self._answer_s_max * 1000)
+        return await asyncpg.create_pool(
+            self.url(), min_size=0, max_size=self._connections_max, timeout=self._connect_s_max,
+            server_settings={"application_name": self._name, "timezone": "UTC", "jit": "off",
+                             "statement_timeout": str(timeout_ms), "default_transaction_read_only": "on",
+                             # The functions of figures are planned for what is asked, never for anything.
+                             "plan_cache_mode": "force_custom_plan"})
+
+
+class Queries(Reader):
+    """Reads for the API.
 
     database  URL, or a function that returns it
     """
 
     def __init__(self, database: str | Callable[[], str], settings: StoreSettings | None = None) -> None:
-        self.settings = settings or StoreSettings()
-        self.url: Callable[[], str] = database if callable(database) else lambda: database
-        self._pool: Any = None
-        self._turn = asyncio.Lock()
+        settings = settings or StoreSettings()
+        super().__init__(database, settings.query_s_max, CONNECTIONS_MAX, settings.connect_s_max, "tocsin api")
 
     async def signals(self, limit: int = 100, cursor: int | None = None, account: str | None = None,
                       signal_class: str | None = None, protocol: str | None = None,
@@ -92,37 +141,6 @@ class Queries:
     async def refused(self, limit: int = 100) -> list[dict[str, Any]]:
         """Return what the database refused, newest first."""
         return await self._fetch(REFUSED, bounded(limit))
-
-    async def close(self) -> None:
-        """Close the connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
-
-    async def _fetch(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
-        async def work(connection: Any) -> list[dict[str, Any]]:
-            return [dict(row) for row in await connection.fetch(statement, *arguments)]
-        return await self._ask(work)
-
-    async def _ask(self, work: Callable[[Any], Any]) -> list[dict[str, Any]]:
-        try:
-            async with asyncio.timeout(self.settings.query_s_max):
-                async with self._turn:
-                    if self._pool is None:
-                        self._pool = await self._open()
-                async with self._pool.acquire() as connection:
-                    rows: list[dict[str, Any]] = await work(connection)
-                    return rows
-        except DATABASE_ERRORS as error:
-            raise_if_cancelled()
-            raise DatabaseAway(f"{type(error).__name__}: {error}") from error
-
-    async def _open(self) -> Any:
-        timeout_ms = int(self.settings.query_s_max * 1000)
-        return await asyncpg.create_pool(
-            self.url(), min_size=0, max_size=CONNECTIONS_MAX, timeout=self.settings.connect_s_max,
-            server_settings={"application_name": "tocsin api", "timezone": "UTC", "jit": "off",
-                             "statement_timeout": str(timeout_ms), "default_transaction_read_only": "on"})
 
 
 def bounded(limit: int) -> int:

@@ -15,6 +15,7 @@ class StoreSettings:
     connect_s_max: float = 10.0
     write_s_max: float = 120.0           # for one COPY or statement; longer counts as a lost connection
     query_s_max: float = 5.0             # for one query of the API, waiting for a connection included
+    figures_s_max: float = 60.0          # for one piece of the figures over a period
     lock_s_max: float = 2.0              # for the lock that a new day partition needs; then its rows go to the default
 
     def __post_init__(self) -> None:

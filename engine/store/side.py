@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from engine.clock import Clock
+from engine.histogram import BOUNDS_NS
 from engine.store.copy import HEARTBEAT_COLUMNS, PATH_COLUMNS, ROLLUP_COLUMNS
 from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
 from engine.store.partitions import DAY_NS, Partitions
 from engine.store.settings import StoreSettings
-from engine.store.transaction import Slices
+from engine.store.transaction import Slices, moment
 
 LOG = logging.getLogger("engine.store")
 
@@ -32,6 +33,13 @@ INSERT INTO tocsin.heartbeat_rollup AS r (path, quarter, frames, longest_silence
 SELECT path, quarter, sum(frames), max(longest_silence_ms) FROM staging_heartbeat_rollup GROUP BY path, quarter
 ON CONFLICT (quarter, path) DO UPDATE SET frames = r.frames + excluded.frames,
     longest_silence_ms = greatest(r.longest_silence_ms, excluded.longest_silence_ms)"""
+
+ADD_FORWARDED = """
+INSERT INTO tocsin.forward_quarter AS q (quarter, events, sum_ms, bounds_ms, buckets) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (quarter) DO UPDATE SET events = q.events + excluded.events, sum_ms = q.sum_ms + excluded.sum_ms,
+    buckets = ARRAY(SELECT a + b FROM unnest(q.buckets, excluded.buckets) WITH ORDINALITY AS u (a, b, place)
+                    ORDER BY place)
+WHERE q.bounds_ms = excluded.bounds_ms"""
 
 
 class SideWriter:
@@ -91,6 +99,14 @@ class SideWriter:
             except BaseException:
                 self._partitions.forget()
                 raise
+            return 0
+        return await self.with_connection(work) is not None
+
+    async def write_forwarded(self, quarter_ns: int, events: int, sum_ms: float, buckets: list[int]) -> bool:
+        """Insert how long the events of a quarter of an hour took to subscribers; those of an earlier start add up."""
+        async def work(connection: Any) -> int:
+            await connection.execute(ADD_FORWARDED, moment(quarter_ns), events, sum_ms,
+                                     [bound / 1e6 for bound in BOUNDS_NS], buckets)
             return 0
         return await self.with_connection(work) is not None
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -19,7 +20,7 @@ from engine.clock import Clock
 from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
 from engine.store.intake import Intake
 from engine.store.migrate import SchemaError, migrate
-from engine.store.partitions import Partitions, drop_days
+from engine.store.partitions import OLD_ROWS, ROWS_AT_ONCE, Partitions, delete_old, drop_days
 from engine.store.settings import StoreSettings
 from engine.store.side import SideWriter
 from engine.store.source import Ahead, Source, Trimmed
@@ -144,9 +145,24 @@ class Store:
         """
         return await self.side.write_rollups(rows)
 
+    async def write_forwarded(self, quarter_ns: int, events: int, sum_ms: float, buckets: list[int]) -> bool:
+        """Add how long the events of a quarter of an hour took to subscribers. Best effort: False when it was not.
+
+        buckets  how many events lay in each bucket of engine.histogram
+        """
+        return await self.side.write_forwarded(quarter_ns, events, sum_ms, buckets)
+
     async def drop_days(self, before: date) -> int | None:
-        """Drop the days before `before` for good; return how many partitions went, None when the database was away."""
-        return await self.side.with_connection(lambda connection: drop_days(connection, before))
+        """Drop the days before `before` for good; return how many partitions went, None when the database was away.
+
+        What has no partitions is deleted in pieces, between which others may write.
+        """
+        dropped = await self.side.with_connection(lambda connection: drop_days(connection, before))
+        for table in OLD_ROWS if dropped is not None else ():
+            more: int | None = ROWS_AT_ONCE
+            while more == ROWS_AT_ONCE:
+                more = await self.side.with_connection(partial(delete_old, table=table, before=before))
+        return dropped
 
     def _note(self, error: BaseException) -> None:
         """Count a lost or refused connection; say so when it is news."""

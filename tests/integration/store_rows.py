@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator
 
 from codec.batch import Batch
+from codec.words import Condition, SignalClass, State
 from engine.filter.outcome import Outcome
 from engine.store.source import Ahead, Entry, Trimmed
 
@@ -56,6 +57,19 @@ def entry(first: int, rows: int, native: str = "FA", received_ns: int = NOW_NS, 
                          condition=2, state=1, received_ns=received_ns + index, path=7, sequence=index,
                          raw=b"raw %d" % (first + index), **more)  # type: ignore[arg-type]
     return first, Batch.view(batch.encode()), outcome([(1, 1, 3, 4)] * rows, events)
+
+
+def line_faults(first: int, steps: list[tuple[str, str, int]]) -> Entry:
+    """Return an entry of our own line faults: (path behind "dc09:", R(aised) or C(leared), second) each."""
+    batch = Batch(len(steps), 256 * len(steps))
+    for path, state, second in steps:
+        account, _, rest = path.partition("/")
+        name, _, realm = account.partition("@")
+        assert batch.add(protocol=1, account=name, realm=realm, point=rest, native="line_fault",
+                         signal_class=int(SignalClass.CLASS_FAULT), condition=int(Condition.CONDITION_LINE_FAULT),
+                         state=int(State.STATE_RAISED if state == "R" else State.STATE_CLEARED),
+                         received_ns=NOW_NS + second * SECOND_NS)
+    return first, Batch.view(batch.encode()), outcome([(1, 1, 3, 4)] * len(steps))
 
 
 class ListSource:

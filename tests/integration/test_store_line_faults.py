@@ -8,37 +8,20 @@ from collections import defaultdict
 import asyncpg
 import pytest
 
-from codec.batch import Batch
-from codec.words import Condition, SignalClass, State
 from engine.clock import Clock
 from engine.store.settings import StoreSettings
-from engine.store.source import Entry
 from engine.store.writer import Store
-from tests.integration.store_rows import NOW_NS, SECOND_NS, ListSource, outcome
+from tests.integration.store_rows import NOW_NS, SECOND_NS, ListSource, line_faults
 
 FIRST = 1_000_001
 Step = tuple[str, str, int]                  # path behind "dc09:", R(aised) or C(leared), second
 Span = tuple[str, int | None, int | None]    # path, raised, cleared; in seconds, None = not known or open
-LINE_FAULT = {"protocol": 1, "signal_class": int(SignalClass.CLASS_FAULT), "native": "line_fault",
-              "condition": int(Condition.CONDITION_LINE_FAULT)}
-STATES = {"R": int(State.STATE_RAISED), "C": int(State.STATE_CLEARED)}
-
-
-def entry_of(first: int, steps: list[Step]) -> Entry:
-    batch = Batch(len(steps), 256 * len(steps))
-    for path, state, second in steps:
-        account, _, rest = path.partition("/")
-        name, _, realm = account.partition("@")
-        assert batch.add(account=name, realm=realm, point=rest, state=STATES[state],
-                         received_ns=NOW_NS + second * SECOND_NS, **LINE_FAULT)  # type: ignore[arg-type]
-    return first, Batch.view(batch.encode()), outcome([(1, 1, 3, 4)] * len(steps))
-
 
 async def store(database: str, steps: list[Step], parts: list[int], batch_rows: int = 1) -> list[Span]:
     """Store the steps in entries of these lengths, and return the spans that are kept, by path and begin."""
     source, at = ListSource(), 0
     for length in parts:
-        source.append(entry_of(FIRST + at, steps[at:at + length]))
+        source.append(line_faults(FIRST + at, steps[at:at + length]))
         at += length
     assert at == len(steps)
     await asyncio.wait_for(Store(source, database, Clock(), settings=StoreSettings(batch_rows=batch_rows)).run(), 60)
@@ -94,8 +77,9 @@ async def test_a_refused_row_leaves_the_others_and_comes_to_no_span(database: st
     connection = await asyncpg.connect(database)
     await connection.execute("ALTER TABLE tocsin.signal_row ADD CHECK (account <> '0666')")
     await connection.close()
-    source = ListSource([entry_of(FIRST, [(A, "R", 1)]),
-                         entry_of(FIRST + 1, [(A, "C", 2), ("0666/x", "R", 3), (A, "R", 4), (B, "R", 5), (A, "C", 6)])])
+    source = ListSource([line_faults(FIRST, [(A, "R", 1)]),
+                         line_faults(FIRST + 1, [(A, "C", 2), ("0666/x", "R", 3), (A, "R", 4), (B, "R", 5),
+                                                 (A, "C", 6)])])
     stored = Store(source, database, Clock())
     await asyncio.wait_for(stored.run(), 60)
     assert stored.counters.refused_total == 1

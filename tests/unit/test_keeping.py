@@ -4,6 +4,7 @@ import dataclasses
 import pytest
 
 from engine.config import Config
+from engine.histogram import BOUNDS_NS, Histogram
 from engine.store import copy
 from engine.store.keeping import QUARTER_NS, PathKeeper
 from engine.store.writer import StoreCounters
@@ -17,7 +18,7 @@ class RecordingStore:
     def __init__(self):
         self.counters = StoreCounters(up=True)
         self.working = True
-        self.paths, self.heartbeats, self.rollups = [], [], []
+        self.paths, self.heartbeats, self.rollups, self.forwarded = [], [], [], []
 
     def take(self, rows, columns, into):
         if not self.working:
@@ -33,6 +34,9 @@ class RecordingStore:
 
     async def write_rollups(self, rows):
         return self.take(rows, copy.ROLLUP_COLUMNS, self.rollups)
+
+    async def write_forwarded(self, *row):
+        self.forwarded.append(row)
 
 
 def world_of(heartbeats="rollup", **more):
@@ -120,3 +124,21 @@ async def test_a_quarter_hour_is_closed_under_its_own_begin(setting, written):
     if written:
         assert [number(row["frames"]) for row in store.rollups[-1]] == [1]
         assert number(store.rollups[-1][0]["quarter"]) == (begin_ns + QUARTER_NS) // 1000 - US_2000
+
+
+async def test_what_was_forwarded_is_kept_by_quarters():
+    world, store, _, keeper = world_of()
+    begin_ns = world.clock.wall_ns() // QUARTER_NS * QUARTER_NS
+    keeper.forwarded = Histogram()
+    keeper.forwarded.add(BOUNDS_NS[0], 2)
+    keeper.forwarded.add(BOUNDS_NS[-1] + 1)
+    for _ in range(2):                   # nothing left in the second one
+        world.clock.advance(QUARTER_NS)
+        await keeper.end_quarter()
+    keeper.forwarded.add(BOUNDS_NS[1], 3)
+    world.clock.advance(QUARTER_NS)
+    await keeper.end_quarter()
+    none = [0] * (len(BOUNDS_NS) - 1)
+    assert store.forwarded == [
+        (begin_ns, 3, (2 * BOUNDS_NS[0] + BOUNDS_NS[-1] + 1) / 1e6, [2, *none, 1]),
+        (begin_ns + 2 * QUARTER_NS, 3, 3 * BOUNDS_NS[1] / 1e6, [0, 3, *none])]

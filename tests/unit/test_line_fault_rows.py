@@ -29,8 +29,8 @@ def batch_of(*rows: dict[str, object]) -> Batch:
     batch = Batch(8, 4096)
     for row in rows:
         assert batch.add(**{"protocol": 1, "account": "0D01", "point": "default/R1/L0",  # type: ignore[arg-type]
-                            "signal_class": int(SignalClass.CLASS_FAULT), "condition": LINE_FAULT, "state": int(State.STATE_RAISED),
-                            "received_ns": 1_999, **row})
+                            "signal_class": int(SignalClass.CLASS_FAULT), "condition": LINE_FAULT,
+                            "state": int(State.STATE_RAISED), "received_ns": 1_999, **row})
     return Batch.view(batch.encode())
 
 

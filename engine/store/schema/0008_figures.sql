@@ -69,7 +69,7 @@ FROM (
         -- A path that is supervised no more, such as the place kept for a transmitter before it was heard, was so until
         -- the end of its last fault.
         extract(epoch FROM CASE WHEN p.supervision_ms IS NOT NULL THEN e.ending
-                                ELSE max(least(coalesce(f.cleared_at, e.ending), e.ending)) END
+                                ELSE max(s.ending) END
                            - greatest(since, p.enrolled_at))::double precision AS supervised_s,
         coalesce(sum(s.seconds), 0) AS fault_s,
         count(*) FILTER (WHERE f.raised_at >= since) AS raised,
@@ -85,8 +85,10 @@ FROM (
     LEFT JOIN tocsin.line_fault_row f ON f.path = p.key AND f.raised_at < e.ending
         AND (f.cleared_at IS NULL OR f.cleared_at >= since) AND (f.raised_at >= since OR f.cleared_at IS NULL
                                                                   OR f.cleared_at > since)
-    LEFT JOIN LATERAL (SELECT extract(epoch FROM least(coalesce(f.cleared_at, e.ending), e.ending)
-                                                 - greatest(f.raised_at, since))::double precision AS seconds) s ON true
+    LEFT JOIN LATERAL (
+        SELECT least(f.cleared_at, e.ending) AS ending,
+            extract(epoch FROM least(f.cleared_at, e.ending) - greatest(f.raised_at, since))::double precision AS seconds
+        WHERE f.path IS NOT NULL) s ON true
     WHERE (p.enrolled_at IS NULL OR p.enrolled_at < e.ending) AND since < e.ending
         AND (facilities IS NULL OR t.facility = ANY (facilities) OR '' = ANY (facilities) AND t.facility IS NULL)
     GROUP BY p.key, t.facility, b.province, b.commune, b.team, e.ending
@@ -137,8 +139,9 @@ FROM (
                 ELSE tocsin.area_of(level, split_part(a.area, '/', 1), split_part(a.area, '/', 2),
                                     split_part(a.area, '/', 3)) END AS key,
         a.verification, a.answered, a.verification IS DISTINCT FROM 'test' AS wanted,
-        CASE WHEN a.verification IS DISTINCT FROM 'test' THEN
-            greatest(extract(epoch FROM a.accepted_at - a.opened_at)::double precision, 0) END AS seconds
+        -- least and greatest pass NULL by.
+        CASE WHEN a.verification IS DISTINCT FROM 'test' AND a.accepted_at IS NOT NULL THEN
+            extract(epoch FROM greatest(a.accepted_at, a.opened_at) - a.opened_at)::double precision END AS seconds
     FROM tocsin.alarm a
     WHERE a.opened_at >= since AND a.opened_at < until
         AND (facilities IS NULL OR a.facility = ANY (facilities) OR '' = ANY (facilities) AND a.facility IS NULL)
