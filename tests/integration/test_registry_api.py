@@ -1,6 +1,10 @@
 """The registry over HTTP, by the real server, a real PostgreSQL and a real key store."""
 from __future__ import annotations
 
+import asyncio
+import os
+import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -287,3 +291,26 @@ async def test_what_is_away(world: World, database: str, tmp_path: Path) -> None
                                    ("PUT", "/v1/facilities/A", {"name": "A"} | WHO),
                                    ("DELETE", "/v1/facilities/A", WHO)):
             assert "database" in (await lonely.ask(method, path, 503, body))["detail"]
+
+
+async def test_the_documentation_works(world: World, tmp_path: Path) -> None:
+    """Its files import as they stand, and its calls of curl succeed in their order."""
+    text = (Path(__file__).parents[2] / "docs" / "registry.md").read_text()
+    files = dict(re.findall(r"```csv (\w+\.csv)\n(.*?)```", text, re.DOTALL))
+    assert sorted(files) == ["areas.csv", "facilities.csv", "points.csv", "transmitters.csv"]
+    for name in ("areas.csv", "facilities.csv", "transmitters.csv", "points.csv"):
+        (tmp_path / name).write_text(files[name])
+        told = await world.ask("POST", "/v1/registry/import?by=An&why=x", data=files[name].encode(), kind="text/csv")
+        assert sum(counts["added"] for counts in told["kinds"].values()) == files[name].count("\n") - 1
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("http://127.0.0.1:8914", world.url)
+    (tmp_path / ".curlrc").write_text(
+        f'fail-with-body\nsilent\nshow-error\nheader = "Authorization: Bearer {TOKENS[Role.ADMIN]}"\n')
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here: the calls in docs/registry.md are not tried")
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-ec", script, cwd=tmp_path, env={"PATH": os.environ["PATH"], "CURL_HOME": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, said
+    assert '"has_key":true' in said
+    assert "Trường Lê Lợi" in said
