@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -31,12 +32,17 @@ class KeyStoreError(Exception):
 class KeyStore:
     """The keys in a data directory. What it holds is what the file held at `load` or `reload`, and what was set since.
 
-    directory   is there already, or `load` and the first change make it
+    directory   is there already, or the first change makes it
+    watch       remember which keys change after `load`, for `take_changed`
+    Threads     any may call anything; `load`, `reload` and changes block for the disk, so they do not belong on a loop
     Cost        about 200 bytes a key
     """
 
-    def __init__(self, directory: Path | str) -> None:
+    def __init__(self, directory: Path | str, *, watch: bool = False) -> None:
         self.path = Path(directory) / NAME
+        self._watch = watch
+        self._touched: set[str] = set()
+        self._mine = threading.RLock()
         self._keys: dict[str, bytes] = {}
         self._lines = 0
         self._mark = (0, 0, 0)           # inode, size and mtime (ns) of what was read
@@ -44,29 +50,46 @@ class KeyStore:
 
     def load(self) -> None:
         """Read the whole file, and make it anew when most of it is outdated. Raises KeyStoreError."""
-        self._keys, self._lines, self._read_to, self._mark = {}, 0, 0, (0, 0, 0)
-        self._follow()
-        if self._lines > max(LINES_MIN, 2 * len(self._keys)):
-            with self._writing():
-                self._make_anew()
+        with self._mine:
+            watch, self._watch = self._watch, False
+            self._forget()
+            self._follow()
+            if self._lines > max(LINES_MIN, 2 * len(self._keys)):
+                with self._writing():
+                    self._make_anew()
+            self._watch = watch
 
     def changed(self) -> bool:
-        """Tell whether the file is another than was read: one stat, cheap enough for once a second."""
-        return self._mark_now() != self._mark
+        """Tell whether the file is another than was read, or there is something to take: one stat, for once a second.
+
+        Raises  KeyStoreError
+        """
+        return bool(self._touched) or self._mark_now() != self._mark
 
     def reload(self) -> bool:
         """Read what was added since; return whether anything was. Raises KeyStoreError."""
-        if not self.changed():
-            return False
-        self._follow()
-        return True
+        with self._mine:
+            if self._mark_now() == self._mark:
+                return False
+            self._follow()
+            return True
+
+    def take_changed(self) -> set[str]:
+        """Return transmitters whose keys may have changed since the last call, by whomever; of a store that watches."""
+        with self._mine:
+            touched, self._touched = self._touched, set()
+            return touched
 
     def has(self, transmitter: str) -> bool:
         """Tell whether a transmitter has a key."""
         return transmitter in self._keys
 
+    def get(self, transmitter: str) -> bytes:
+        """Return a transmitter's key, or b""; for the engine that decrypts with it and for nobody else."""
+        return self._keys.get(transmitter, b"")
+
     def all(self) -> Mapping[str, bytes]:
-        """Return transmitter -> key, for the engine that decrypts with them and for nobody else."""
+        """Return transmitter -> key, as `get`. Another thread's change shows in it, also while it is looped over."""
         return self._keys
 
     def __len__(self) -> int:
@@ -87,7 +110,7 @@ class KeyStore:
         Raises  ValueError before anything of its piece is written; KeyStoreError
         """
         count = 0
-        with self._writing():
+        with self._mine, self._writing():
             self.reload()
             for piece in pieces(changes):
                 added = {transmitter for transmitter, key in piece if key is not None}
@@ -107,11 +130,11 @@ class KeyStore:
                 if found.st_mode & 0o077:
                     raise KeyStoreError(f"{self.path}: others may read it; allowed is mode 0600")
                 if found.st_ino != self._mark[0] or found.st_size < self._read_to:   # made anew, or put back
-                    self._keys, self._lines, self._read_to = {}, 0, 0
+                    self._forget()
                 file.seek(self._read_to)
                 text = file.read()
         except FileNotFoundError:
-            self._keys, self._lines, self._read_to, self._mark = {}, 0, 0, (0, 0, 0)
+            self._forget()
             return
         except OSError as error:
             raise KeyStoreError(f"{self.path}: {error.strerror}") from None
@@ -123,25 +146,32 @@ class KeyStore:
             log.error("lines of the key file are none and were passed over", extra={"file": str(self.path),
                                                                                     "lines": broken})
 
+    def _forget(self) -> None:
+        if self._watch:
+            self._touched.update(self._keys)
+        self._keys, self._lines, self._read_to, self._mark = {}, 0, 0, (0, 0, 0)
+
     def _apply(self, lines: list[bytes]) -> int:
         """Apply lines; return how many are none."""
         keys, broken = self._keys, 0
         self._lines += len(lines)
         for line in lines:
             name, _, digits = line.partition(b" ")
-            if digits == REMOVED:
-                keys.pop(name.decode("ascii", "replace"), None)
-                continue
             try:
-                key = bytes.fromhex(digits.decode())
                 transmitter = name.decode("ascii")
+                key = b"" if digits == REMOVED else bytes.fromhex(digits.decode())
             except ValueError:
                 broken += 1
                 continue
-            if len(key) in KEY_BYTES and transmitter:
+            if digits == REMOVED:
+                keys.pop(transmitter, None)
+            elif len(key) in KEY_BYTES and transmitter:
                 keys[transmitter] = key
             else:
                 broken += 1
+                continue
+            if self._watch:
+                self._touched.add(transmitter)
         return broken
 
     def _append(self, lines: bytes) -> None:

@@ -78,6 +78,41 @@ def test_another_process_is_noticed(tmp_path: Path) -> None:
     assert not engine.all()
 
 
+def test_the_engine_is_told_which_keys_changed(tmp_path: Path) -> None:
+    opened(tmp_path).set("dc09:1", KEY)
+    engine = KeyStore(tmp_path, watch=True)
+    engine.load()
+    assert not engine.changed()
+    assert engine.take_changed() == set()
+    opened(tmp_path).set("dc09:2", OTHER)
+    engine.set("dc09:3", KEY)                    # which reads the other one's change, too
+    assert engine.changed()
+    assert engine.take_changed() == {"dc09:2", "dc09:3"}
+    assert not engine.changed()
+    engine.remove("dc09:1")
+    assert engine.take_changed() == {"dc09:1"}
+    assert [engine.get(f"dc09:{number}") for number in (1, 2, 3)] == [b"", OTHER, KEY]
+    (tmp_path / NAME).unlink()
+    assert engine.reload()
+    assert engine.take_changed() == {"dc09:2", "dc09:3"}
+
+
+def test_threads_of_one_store(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+
+    def work(first: int) -> None:
+        for number in range(first, first + 30):
+            store.set(f"dc09:{number}", KEY)
+            store.reload()
+    threads = [threading.Thread(target=work, args=(first,)) for first in (100, 200, 300)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.all() == opened(tmp_path).all()
+    assert len(store) == 90
+
+
 @settings(max_examples=60, deadline=None)
 @given(CHANGES, CHANGES, st.integers(0, 2000))
 def test_a_crash_at_any_byte(tmp_path_factory: pytest.TempPathFactory, first: list[tuple[str, bytes | None]],
