@@ -381,7 +381,7 @@ cdef void notes_state(Filter f, const Columns* c, uint32_t row, uint64_t signal,
     if origin.transmitter != NO_TRANSMITTER and (state == STATE_RAISED or state == STATE_CLEARED) \
             and CLASS_SUPERVISORY <= c.signal_class[row] <= CLASS_TEST:
         changed = states_note_row(&f.states, origin.transmitter, c, row, signal) != STATE_CHANGE_NONE
-    decide(f, row, VERDICT_SUPPRESS, REASON_MASS_LOSS if lost else REASON_STATE if changed else REASON_AGAIN, rule)
+    decide(f, row, VERDICT_SUPPRESS, REASON_AGAIN if not changed else REASON_MASS_LOSS if lost else REASON_STATE, rule)
 
 
 cdef void meets_path(Filter f, const Columns* c, uint32_t row) noexcept nogil:
