@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from codec.explain import account_in
+from codec.words import PROTOCOL_NUMBER
+from engine.history import TooOld, Transmitter, open_then
 from engine.journal.space import Room
 from engine.listen.commands import Command
 from engine.listen.refused import REFUSAL_TEXT
 from engine.operate.metrics import Metrics
 from engine.operate.view import (
     Away,
+    BadChange,
     Check,
     ConditionQuestion,
     Json,
@@ -22,7 +25,9 @@ from engine.operate.view import (
     SignalQuestion,
     TransmitterQuestion,
 )
+from engine.sources import StoredRows
 from engine.store.queries import DatabaseAway
+from engine.store.source import Trimmed
 from engine.units import Address
 from engine.version import VERSION
 
@@ -121,6 +126,25 @@ class View:
     def conditions(self, question: ConditionQuestion) -> Sequence[Json]:
         return self._engine.filter.with_conditions(question.condition, question.before_ns, question.after,
                                                    question.limit)
+
+    async def conditions_of(self, key: str, at_ns: int | None) -> Json | None:
+        engine = self._engine
+        if not engine.paths.paths_of(key) and engine.filter.place(key) is None:
+            return None
+        rows, whole, position = engine.filter.conditions(key), True, engine.filter.position
+        if at_ns is not None and at_ns < engine.clock.wall_ns():
+            protocol, _, rest = key.partition(":")
+            account, _, realm = rest.partition("@")
+            who = Transmitter(PROTOCOL_NUMBER[protocol], account.upper().encode(), realm.encode())
+            try:
+                then = await open_then(StoredRows(engine.journal, engine.outcomes), who, rows, position, at_ns,
+                                       trimmed=engine.journal.trimmed)
+            except TooOld as error:
+                raise BadChange(f"at: what is kept begins at {at(error.oldest_ns)}") from None
+            except Trimmed:
+                raise Away("the journal is being trimmed; ask again") from None
+            rows, whole = then.rows, then.whole
+        return {"transmitter": key, "conditions": rows, "whole": whole}
 
     def networks(self) -> Sequence[Json]:
         return self._engine.filter.mass_losses()

@@ -1,6 +1,7 @@
 """HTTP for who takes alarms over: one alarm, what people say of it, test modes, mass losses, rules, open conditions."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from aiohttp import web
@@ -20,7 +21,7 @@ class AlarmRoutes:
         self._rows_max = rows_max
 
     def add_to(self, application: web.Application) -> None:
-        """Add every route; those of one alarm behind `/v1/alarms/stream`."""
+        """Add every route; before those that take any key."""
         application.router.add_routes([
             web.get("/v1/alarms/{id:[0-9]+}", self.alarm),
             web.post("/v1/alarms/{id:[0-9]+}/{action:accept|verify|close}", self.answer),
@@ -29,6 +30,7 @@ class AlarmRoutes:
             web.get("/v1/networks", self.networks),
             web.get("/v1/rules", self.rules),
             web.get("/v1/conditions", self.conditions),
+            web.get("/v1/transmitters/{key:.+}/conditions", self.conditions_of),
         ])
 
     async def alarm(self, request: web.Request) -> web.Response:
@@ -57,11 +59,22 @@ class AlarmRoutes:
     async def conditions(self, request: web.Request) -> web.Response:
         """List transmitters with a condition that is open, or with one that is open since before a time."""
         query, limit = request.query, read_limit(request.query, self._rows_max)
-        before = query.get("before") or None
-        try:
-            before_ns = int(datetime.fromisoformat(before).timestamp() * 1e9) if before else None
-        except ValueError:
-            raise BadQuestion("before: allowed is a time such as 2026-01-01T00:00:00Z") from None
-        entries = self._view.conditions(ConditionQuestion(query.get("condition") or None, before_ns,
+        entries = self._view.conditions(ConditionQuestion(query.get("condition") or None, read_time(query, "before"),
                                                           read_number_cursor(query), limit))
         return answer({"transmitters": list(entries), "next": next_cursor(entries, limit, "number")})
+
+    async def conditions_of(self, request: web.Request) -> web.Response:
+        """Say what is open at one transmitter, now or as of a time."""
+        found = await self._view.conditions_of(request.match_info["key"], read_time(request.query, "at"))
+        return problem(404, "no such transmitter") if found is None else answer(found)
+
+
+def read_time(query: Mapping[str, str], name: str) -> int | None:
+    """Read a time as ns since 1970; None where none is given. Raises BadQuestion."""
+    value = query.get(name)
+    if not value:
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        raise BadQuestion(f"{name}: allowed is a time such as 2026-01-01T00:00:00Z") from None

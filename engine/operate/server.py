@@ -53,8 +53,8 @@ class Operate:
         self._answers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
         self._health = Health(view, lag, lag_ns_max)
-        self._routes: tuple[AddsRoutes, ...] = (Routes(view, forward, self._health, rows_max),
-                                                AlarmRoutes(view, rows_max), *more)
+        self._routes: tuple[AddsRoutes, ...] = (AlarmRoutes(view, rows_max),
+                                                Routes(view, forward, self._health, rows_max), *more)
         self._bind(view)
 
     async def start(self, host: str, port: int, bound: socket.socket | None = None) -> tuple[str, int]:

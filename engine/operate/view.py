@@ -119,6 +119,14 @@ class EngineView(Protocol):
         """Return transmitters with open conditions; each has `number`, `transmitter` and `conditions`."""
         ...
 
+    async def conditions_of(self, key: str, at_ns: int | None) -> Json | None:
+        """Return what is open at a transmitter, now or as of a time; None when nobody knows it.
+
+        Keys    transmitter, conditions, whole (false: more may have been open that was raised before all that is kept)
+        Raises  BadChange when the time lies before all that is kept; Away
+        """
+        ...
+
     def networks(self) -> Sequence[Json]:
         """Return the mass losses that stand."""
         ...
