@@ -16,13 +16,12 @@ import orjson
 from codec.words import CONDITION_TEXT
 from engine.config import (
     KEY_ALLOWED,
-    SUPERVISION_ALLOWED,
     Transmitter,
     fits,
     read_account,
     read_key,
-    read_supervision,
 )
+from engine.registry.presets import ONE_PATH, TWO_PATHS, supervision_ms
 from engine.units import read_duration_ns
 from engine.words import KIND_TEXT
 
@@ -30,6 +29,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LIKE_A_KEY = re.compile(r"\s*[0-9A-Fa-f]{32,}\s*")
 SHOWN_CHARACTERS = 60
 HIDDEN = "(not shown)"
+SUPERVISION_ALLOWED = f'a duration from "5s" to "49d" or one of {", ".join((*ONE_PATH, *TWO_PATHS))}'
 ACCOUNT_ALLOWED = "PROTOCOL:ACCOUNT or PROTOCOL:ACCOUNT@REALM, such as dc09:1234 or gbt26875:889@nghe-an"
 CONTACT_FIELDS = ("name", "role", "phone", "app")
 CONTACTS_MAX = 20
@@ -153,7 +153,7 @@ def read_switch(value: str) -> bool:
 
 
 def supervision(value: str) -> str:
-    read_supervision(value)
+    supervision_ms(value)
     return value
 
 

@@ -184,6 +184,18 @@ def test_values_of_json(value: object, text: str) -> None:
     assert text_of(value) == text
 
 
+@pytest.mark.parametrize(("cell", "fits"), [
+    ("DP4", True), ("SP6", True), ("NFPA-dual", True), ("90s", True), ("", True), ("4s", False), ("50d", False),
+    ("DP9", False), ("dp4", False), ("90", False)])
+def test_supervision_as_people_write_it(cell: str, fits: bool) -> None:
+    row = {"transmitter": "dc09:1", "supervision": cell}
+    if fits:
+        assert Reader(TRANSMITTERS).read(row).values[2] == cell
+    else:
+        with pytest.raises(BadField, match="NFPA-dual"):
+            Reader(TRANSMITTERS).read(row)
+
+
 @pytest.mark.parametrize("cell", ["{}", "[1]", "[[]]", "[{}]", '[{"name": 1}]', '[{"mail": "a"}]', "[", "null",
                                   '[{"name": "a\\nb"}]', json.dumps([{"name": "a"}] * 21), "[" * 20_000])
 def test_contacts_that_cannot_be(cell: str) -> None:
