@@ -21,7 +21,7 @@ class Interfaces:
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._figures = FiguresView.of(engine.database_url)
-        self._editing = Editing(engine.database_url, engine.keys, self._journal_change)
+        self._editing = Editing(engine.database_url, engine.registry.keyring.store, self._journal_change)
 
     def routes(self) -> tuple[AddsRoutes, ...]:
         """Return their routes."""

@@ -220,11 +220,12 @@ class Pipeline:
                            on_ahead=self.journal.skip_past, connect=self.surroundings.connect)
         self.heartbeats = HeartbeatLog(HEARTBEAT_LOG_ROWS if config.store.heartbeats == "all" else 0)
         self.keeper = PathKeeper(self.store, self.paths, self.heartbeats, self.clock, config.store)
-        self.queries, self.interfaces = Queries(url), Interfaces(self)
+        self.queries = Queries(url)
         events = LoggedEvents(self.outcomes, lambda: self.filter.next_event - 1)
         self.forward = Forward(events, self.clock, config.forward)
         self.keeper.forwarded = self.forward.latency
         self.canary, self.registry = Canary(self), Follower(self)
+        self.interfaces = Interfaces(self)
 
     def database_url(self) -> str:
         """Return the URL to connect to, with its password if it has one."""
@@ -232,12 +233,12 @@ class Pipeline:
 
     async def listen(self) -> None:
         """Bind the sockets; from here on frames are taken. LISTEN hands them to ADMIT."""
-        config, loop = self.config, asyncio.get_running_loop()
-        limits, enrolment = config.listen, self.enrolment
+        config, limits, loop, enrolment = self.config, self.config.listen, asyncio.get_running_loop(), self.enrolment
         announce(config, self.paths)
         self.refused = RefusedFrames()
         self.receiver = Receiver(self.paths, enrolment, self.admit, self.refused, self.heartbeats,
                                  replays_for(config, self.surroundings.entropy(16)), self.windows)
+        self.registry.keyring.load()
         lag = LagSampler(self.clock)
         self.view = View(self)
         self.operate = Operate(self.view, self.forward, lag, holders_of(config.http_tokens),
@@ -276,8 +277,8 @@ class Pipeline:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
         stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self.journal_rows, self.judge, self.store_rows, self.supervise, self.keep_touches, self.keeper.run,
-            self.house.run, self.registry.run, self.registry.tend, self.ticking.run, self.wait_for_database,
-            self.wait_for_stop, *self.canary.stages()]
+            self.house.run, self.ticking.run, self.wait_for_database, self.wait_for_stop, *self.registry.stages,
+            *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
         try:
@@ -286,7 +287,7 @@ class Pipeline:
                 task.result()
             if self.failure:
                 raise self.failure
-            for stage in (self.supervise, self.keep_touches, self.registry.run, self.registry.tend):  # nobody is heard from here on
+            for stage in (self.supervise, self.keep_touches, *self.registry.stages):  # nobody is heard from here on
                 tasks[stages.index(stage)].cancel()
             self.stop_hearing()
             if self.giving.wanted:

@@ -23,6 +23,7 @@ def bind_readings(metrics: Metrics, engine: Pipeline) -> None:
     bind_journal_and_filter(metrics, engine)
     bind_readers(metrics, engine)
     bind_supervise(metrics, engine)
+    bind_registry(metrics, engine)
     bind_canary(metrics, engine)
     metrics.bind("tocsin_build_info", lambda: 1, VERSION, "", PYTHON, "")
     metrics.bind("tocsin_clock_offset_seconds", clock_offset_seconds)
@@ -113,6 +114,15 @@ def bind_readers(metrics: Metrics, engine: Pipeline) -> None:
         "intake": engine.config.listen.batch_rows,
         "replies": engine.config.listen.held_max * (len(engine.udp) + len(engine.tcp)),
         "heartbeat_rows": HEARTBEAT_LOG_ROWS if engine.config.store.heartbeats == "all" else 0})
+
+
+def bind_registry(metrics: Metrics, engine: Pipeline) -> None:
+    registry = engine.registry
+    metrics.bind("tocsin_registry_up", lambda: int(registry.up))
+    metrics.bind("tocsin_registry_transmitters", lambda: engine.enrolment.named)
+    metrics.bind("tocsin_registry_revision", lambda: engine.seen.revision)
+    metrics.bind("tocsin_registry_rows_total", lambda: registry.rows)
+    metrics.bind("tocsin_registry_rows_refused_total", lambda: registry.refused + engine.enrolment.no_room)
 
 
 def bind_supervise(metrics: Metrics, engine: Pipeline) -> None:

@@ -1,7 +1,7 @@
 # Enrolment: what to do with an account that is not in the path table; and what is known beforehand of those that are.
 #
 # Two rosters: what the configuration names, made once, and what the registry names, which rows of the journal change
-# while the engine runs. The configuration wins: where it names a transmitter, the registry's record is kept and not used.
+# while the engine runs. The configuration wins: where it names a transmitter, the registry's record is not used.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.batch cimport Columns

@@ -64,7 +64,7 @@ cdef class Receiver:
     cdef Intake intake
     cdef RefusedFrames refused
     cdef HeartbeatLog heartbeats
-    cdef Replays replays
+    cdef readonly Replays replays
     cdef Windows windows
     cdef Commands commands
     cdef uint64_t entropy            # for the pads of encrypted replies: a random start, then counting

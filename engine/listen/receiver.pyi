@@ -15,6 +15,8 @@ class Tally:
 class Receiver:
     """What one frame leads to; UDP and TCP share it."""
 
+    replays: Replays
+
     def __init__(self, paths: PathTable, enrolment: Enrolment, intake: Intake, refused: RefusedFrames,
                  heartbeats: HeartbeatLog, replays: Replays | None = None,
                  windows: Windows | None = None) -> None: ...

@@ -98,6 +98,11 @@ STORE = (
     histogram("store_copy", "", "One transaction of rows and position."),
     gauge("store_lag_rows", "", "Judged rows that are not in PostgreSQL yet."),
     gauge("store_up", "", "1 while PostgreSQL takes rows."),
+    gauge("registry_up", "", "1 while changes of the registry are read."),
+    gauge("registry_transmitters", "", "Transmitters that the registry names."),
+    gauge("registry_revision", "", "Up to which its changes are known."),
+    counter("registry_rows", "", "Rows of the registry that were journalled."),
+    counter("registry_rows_refused", "", "Rows of the registry that cannot be used, and those that found no room."),
 )
 FORWARD = (
     gauge("subscribers", "", "Open event streams."),

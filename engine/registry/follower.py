@@ -1,15 +1,15 @@
 """The follower: what people changed in the registry's tables, into the journal, within a second.
 
-It waits for the database for ever, as the store does. It listens to `tocsin_registry` and looks every few seconds all the
-same. When identity or revision is another one than the journal knows, it reads in one REPEATABLE READ transaction, so
-that the revision fits the rows:
+It waits for the database for ever, as the store does. It listens to `tocsin_registry` and looks every few seconds all
+the same. When identity or revision is another one than the journal knows, it reads in one REPEATABLE READ transaction,
+so that the revision fits the rows:
 
 - a partial reading: rows with a greater revision, and what was deleted since; then CHANGE_READ
 - a full reading, where the identity is another one, the revision a lower one, or the last full reading broke off:
   CHANGE_READING, every row, CHANGE_READ; what it did not name is gone with that last row
 
-Facilities come before transmitters, and those before points. A reading that breaks off leaves no CHANGE_READ, so the next
-one begins where it began; the rows that it left behind say again what is true, or are swept by the next full reading.
+Facilities come before transmitters, and those before points. A reading that breaks off leaves no CHANGE_READ, so the
+next one begins where it began; the rows that it left behind say again what is true, or are swept by the next full one.
 
 Nothing here holds anybody up: a line of the COPY becomes a row without a Python object of its own, one batch is read
 while the one before it is flushed, and a batch goes into the journal between two appends of the intake. While the
@@ -22,11 +22,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from codec.batch import Batch
 from engine.clock import SECOND_NS
 from engine.journal.errors import JournalError
+from engine.registry.keyring import Keyring
 from engine.registry.rows import ChangeRows
 from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
 from engine.words import Change
@@ -43,21 +45,22 @@ GATHER_S = 0.02                  # many changes one after the other are read tog
 PAUSE_S_MIN, PAUSE_S_MAX = 0.1, 5.0
 CONNECT_S_MAX, READ_S_MAX = 10.0, 300.0
 JUDGED_S = 0.005
-TEND_S, TEND_MORE_S = 1.0, 0.05
+TEND_S, TEND_MORE_S = 0.25, 0.05
 FREE = "translate({}, E'\\b\\t\\n\\v\\f\\r\\\\', '       ')"      # a text in which anything may stand
 
 NOW = "SELECT identity::text, revision FROM tocsin.registry"
 READINGS = (
     ("facility", "SELECT id, province, commune, team, kind, verification, " + FREE.format("left(name, 200)")
      + " FROM tocsin.facility WHERE revision > {seen}"),
-    ("facility_gone", "SELECT DISTINCT g.key FROM tocsin.registry_gone g WHERE g.revision > {seen} AND g.kind = 'facility' "
-     "AND NOT EXISTS (SELECT FROM tocsin.facility f WHERE f.id = g.key)"),
+    ("facility_gone", "SELECT DISTINCT g.key FROM tocsin.registry_gone g WHERE g.revision > {seen} "
+     "AND g.kind = 'facility' AND NOT EXISTS (SELECT FROM tocsin.facility f WHERE f.id = g.key)"),
     ("transmitter", "SELECT key, coalesce(facility, ''), left(supervision, 64), network, left(window_past, 64), "
-     "left(window_future, 64), check_clear_stamps, encrypted_only, stale FROM tocsin.transmitter WHERE revision > {seen}"),
+     "left(window_future, 64), check_clear_stamps, encrypted_only, stale FROM tocsin.transmitter "
+     "WHERE revision > {seen}"),
     ("transmitter_gone", "SELECT DISTINCT g.key FROM tocsin.registry_gone g WHERE g.revision > {seen} "
      "AND g.kind = 'transmitter' AND NOT EXISTS (SELECT FROM tocsin.transmitter t WHERE t.key = g.key)"),
-    ("point", "SELECT transmitter, " + FREE.format("left(point, 200)") + ", condition, " + FREE.format("left(zone, 200)")
-     + " FROM tocsin.point WHERE revision > {seen}"),
+    ("point", "SELECT transmitter, " + FREE.format("left(point, 200)") + ", condition, "
+     + FREE.format("left(zone, 200)") + " FROM tocsin.point WHERE revision > {seen}"),
     ("point_gone", "SELECT DISTINCT g.key, " + FREE.format("left(g.point, 200)") + " FROM tocsin.registry_gone g "
      "WHERE g.revision > {seen} AND g.kind = 'point' AND NOT EXISTS "
      "(SELECT FROM tocsin.point p WHERE p.transmitter = g.key AND p.point = g.point)"),
@@ -78,12 +81,18 @@ class Follower:
         self._rows = ChangeRows(BATCH_ROWS, BATCH_BYTES)
         self._flushing: asyncio.Future[None] | None = None
         self._noticed = asyncio.Event()
+        self.keyring = Keyring(engine)
         self._fresh = asyncio.Event()    # something was read just now
         self._told = ""
         self.up = False
         self.readings = {"full": 0, "partial": 0}
         self.rows = 0
         self.refused = 0
+
+    @property
+    def stages(self) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        """What runs beside the others."""
+        return self.run, self.tend
 
     async def run(self) -> None:
         """Follow for ever; errors of the database and of the journal are survived."""
@@ -102,12 +111,13 @@ class Follower:
             await asyncio.sleep(pause_s)
 
     async def tend(self) -> None:
-        """Let those who never speak have a path, and those who are gone go, a slice at a time."""
+        """Let those who never speak have a path, those who are gone go, a slice at a time; and see to the keys."""
         engine = self._engine
         while True:
             more = engine.enrolment.expect(engine.admit, engine.listening.listening_ms, engine.clock.wall_ns())
             engine.on_rows()
             more = engine.enrolment.tend() or more
+            await self.keyring.follow()
             if more:
                 await asyncio.sleep(TEND_MORE_S)
                 continue
@@ -199,11 +209,9 @@ class Follower:
         self._fresh.set()
 
     def _tell(self, rows: ChangeRows) -> None:
-        for kind, key, why in rows.named:
-            log.error("a row of the registry cannot be used, and counts as not there", extra={
-                "table": kind, "row": key, "why": why})
-        if rows.refused > len(rows.named):
-            log.error("more rows of the registry cannot be used", extra={"rows": rows.refused - len(rows.named)})
+        if rows.refused:
+            log.error("rows of the registry cannot be used, and count as not there", extra={
+                "count": rows.refused, "first": "; ".join(f"{kind} {key}: {why}" for kind, key, why in rows.named)})
 
     async def _take(self, data: bytearray) -> None:
         """Read what has come of a COPY; returns when the next may come."""
@@ -235,5 +243,5 @@ class Follower:
     async def _judged(self) -> None:
         """Return when what was read is known: until then the next look would read it again."""
         durable = self._engine.journal.durable().number
-        while self._engine.judged() < durable:
+        while self._engine.judged() < durable:     # noqa: ASYNC110, FILTER tells nobody how far it is
             await asyncio.sleep(JUDGED_S)

@@ -1,6 +1,6 @@
-"""Supervision as the registry writes it: a duration, or a preset, as the three times that a transmitter with two paths has.
+"""Supervision as the registry writes it, a duration or a preset, as the three times of a transmitter with two paths.
 
-A name is a number and no claim of conformance. EN 50136-1 has categories SP1 to SP6 for one path and DP1 to DP4 for two;
+A name is a number and no claim of conformance. EN 50136-1 has categories SP1 to SP6 for one path, DP1 to DP4 for two;
 NFPA 72 has a time for one path and one for each of several.
 """
 from engine.config import SUPERVISION_PRESETS, read_supervision
@@ -12,7 +12,8 @@ TWO_PATHS = {
     "DP1": ("25h", "50h", "25h"), "DP2": ("30m", "25h", "30m"), "DP3": ("180s", "25h", "180s"),
     "DP4": ("90s", "5h", "90s"), "NFPA-dual": ("6h", "6h", "6h"),
 }
-ONE_PATH = {name: value for name, value in SUPERVISION_PRESETS.items() if name.startswith("SP")} | {"NFPA-single": "60m"}
+ONE_PATH = {name: SUPERVISION_PRESETS[name] for name in SUPERVISION_PRESETS if name not in TWO_PATHS}
+ONE_PATH["NFPA-single"] = "60m"
 DEFAULT = (0, 0, 0)
 
 

@@ -1,6 +1,6 @@
 # From the lines of a text COPY to rows of a batch: what the registry says, on its way into the journal.
 #
-# A line is a row of a table, its columns with a tab between two. The statement has taken tabs, line ends and backslashes
+# A line is a row of a table, its columns with a tab between two. The statement takes tabs, line ends and backslashes
 # out of free texts, so a backslash in a line is nonsense that somebody wrote past the table's checks; such a line, and
 # one with a key, an id or a time that cannot be, is refused: it is counted, and the first ones are named.
 # Times and windows are texts of which few differ: each is read by Python once and then found in a table of answers.
@@ -14,7 +14,7 @@ cdef enum:
     ROW_BYTES_MAX = 1280         # texts of one row
     ANSWERS = 256
     ANSWER_BYTES_MAX = 23
-    NAMED_MAX = 10               # refused rows that are named; the others are counted
+    NAMED_MAX = 20               # refused rows that are named; the others are counted
 
 cdef enum Line:                  # what the lines of a COPY are
     LINE_FACILITY = 0            # id, province, commune, team, kind, verification, name

@@ -221,7 +221,8 @@ cdef class ChangeRows:
             if not (consists(&field[1], 0, AREA_BYTES_MAX, IN_NAME) and consists(&field[2], 0, AREA_BYTES_MAX, IN_NAME)
                     and consists(&field[3], 0, NAME_BYTES_MAX - 1, IN_NAME)):
                 return b"province, commune or team"
-            if not consists(&field[4], 1, NAME_BYTES_MAX, IN_WORD) or not consists(&field[5], 1, NAME_BYTES_MAX, IN_WORD):
+            if not (consists(&field[4], 1, NAME_BYTES_MAX, IN_WORD)
+                    and consists(&field[5], 1, NAME_BYTES_MAX, IN_WORD)):
                 return b"kind or verification"
             if not is_text(&field[6], 1, FACILITY_NAME_BYTES_MAX):
                 return b"name"

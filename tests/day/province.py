@@ -241,6 +241,13 @@ class Province:
         if self.engine.process.returncode is None:
             self.engine.kill()
 
+    def stop(self) -> None:
+        """End everything in order, and look at the engine's log."""
+        self.everyone.close()
+        self.desk.close()
+        self.tests.close()
+        self.engine.stop()
+
     def register(self) -> None:
         """Write the registry as people do, and wait until the engine knows it."""
         province, commune, team = AREA
