@@ -9,6 +9,7 @@
 # make sanitize-threads  the tests of what threads do beside the loop, under ThreadSanitizer
 # make break    MINUTES=10: the engine killed, its database killed, hung and full, its disk failing, all under load; then
 #               whether an alarm was lost; SEED=number repeats a run
+# make day      a scripted day of a small province on the real engine, and a table that says how each scene ended
 # make clean    remove what the build made; .venv stays
 # BUILD=release|debug|trace|sanitize and ANNOTATE=1 (see setup.py) rebuild everything that they change
 
@@ -24,7 +25,7 @@ SOURCES := $(shell find codec engine loadgen benchmarks \( -name '*.pyx' -o -nam
 SET := $(firstword $(shell echo $(SOURCES) | cksum))
 COMPILED := build/compiled-$(BUILD)-$(ANNOTATE)-$(SET)
 
-.PHONY: build run test lint bench simulate break fuzz fuzz-guided sanitize sanitize-threads clean
+.PHONY: build run test lint bench simulate break day fuzz fuzz-guided sanitize sanitize-threads clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/with-tocsin $(COMPILED)
@@ -54,6 +55,9 @@ MINUTES ?= 10
 
 break: $(VENV)/with-tests $(COMPILED)
 	@$(IN)/python -m tests.breaking --minutes $(MINUTES) $(if $(filter file,$(origin SEED)),,--seed $(SEED))
+
+day: $(VENV)/with-tests $(COMPILED)
+	@$(IN)/python -m tests.day
 
 N ?= 1000000
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')

@@ -1,6 +1,6 @@
 """Judges one signal. What there is to say stands in `judging.pxd` and `rules.pxd`."""
 from libc.stdint cimport UINT32_MAX, int8_t, uint8_t
-from libc.string cimport memchr, memset
+from libc.string cimport memchr, memcmp, memset
 
 from codec.batch cimport NO_PATH, Text
 from codec.words cimport (
@@ -36,7 +36,9 @@ from engine.words cimport (
 )
 from engine.own_rows cimport is_own_line_fault
 
+cdef const char* EXPECTED = b" expected"     # ends the row of a path that stands for one that never spoke
 cdef enum:
+    EXPECTED_SIZE = 9
     DETECTORS_MANY = 3               # so many raise a fire by one step of priority
 
 cdef struct Truth:                   # what one raised signal says of its alarm
@@ -402,15 +404,19 @@ cdef void meets_path(Filter f, const Columns* c, uint32_t row) noexcept nogil:
         return
     rest += 1
     space = <const uint8_t*>memchr(rest, c' ', end - rest)
+    if space != NULL and end - space > EXPECTED_SIZE and memcmp(end - EXPECTED_SIZE, EXPECTED, EXPECTED_SIZE) == 0:
+        return                                         # it stands for one that never spoke, and cannot fall silent
     place_path(f, c.path[row], origin.transmitter, rest, <uint32_t>((end if space == NULL else space) - rest))
 
 
 cdef void place_path(Filter f, uint32_t path, uint32_t transmitter, const uint8_t* way, uint32_t size) noexcept nogil:
-    """Tell with which others a path can be lost; `way` is NULL where that is known already."""
+    """Tell with which others a path can be lost; `way` is NULL where that is known already, or the path cannot be."""
     cdef const Transmitter* known = &f.registry.transmitters[transmitter]
     cdef const Facility* facility
     cdef const uint8_t* area = <const uint8_t*>b""
     cdef uint32_t area_size = 0
+    if way == NULL and not f.losses.paths[path].flags:
+        return
     if known.facility != NO_FACILITY:
         facility = &f.registry.facilities[known.facility]
         area = facility.area

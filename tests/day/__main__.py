@@ -1,7 +1,7 @@
 """`make day`: a scripted day of a small province on the real engine, and a table that says how each scene ended.
 
-Exit 0: each ended as a fire officer would want. 1: one did not, or could not be played; what is needed to look into it is
-kept, and said.
+Exit 0: each ended as a fire officer would want. 1: one did not, or could not be played; what is needed to look into it
+is kept, and said.
 """
 from __future__ import annotations
 
