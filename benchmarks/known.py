@@ -17,11 +17,13 @@ from engine.filter.filter import Filter
 from engine.housekeeping import SNAPSHOT
 from engine.journal import Journal, JournalSettings, RealDisk
 from engine.listen.windows import Windows
+from engine.paths import PathTable
 from engine.supervise.listening import ListeningClock
 from engine.supervise.touch_file import TouchFile
 
 FLEET = "benchmarks.fleet"
 HASH_KEY = bytes(16)
+ENROLMENTS = 8192                # judged at once
 SUPERVISION_MS = 3_600_000       # a silent path would be a signal of its own
 PATHS_MAX_MIN = 1000             # the least that paths.max may be
 # Nobody answers at the database's address, and a start does not wait for it; snapshots are taken at the end alone.
@@ -54,16 +56,21 @@ def known_engine(directory: Path, paths: int) -> Iterator[Server]:
         yield server
 
 
-async def remember(directory: Path, count: int) -> None:
-    """Write snapshot and touches of `count` paths into the journal directory `directory`."""
+async def remember(directory: Path, count: int, supervision_ms: int = SUPERVISION_MS, *, judged: bool = False) -> None:
+    """Write snapshot and touches of `count` paths into the journal directory `directory`.
+
+    judged  the filter knows them too, as after their enrolment
+    """
     fleet = import_module(FLEET).Fleet(count)
-    fleet.enrol(SUPERVISION_MS)
+    fleet.enrol(supervision_ms)
     paths = fleet.table
     disk, clock = RealDisk(directory), Clock()
     journal = await Journal.open(disk, clock, JournalSettings())
     tick = Batch(1, 64)
     tick.add(kind=RowKind.ROW_TICK, received_ns=clock.wall_ns())
-    judging = Filter(journal.first + 1, security=False, medical=False, hash_key=HASH_KEY)
+    judging = Filter(journal.first + 1, paths_max=max(count, PATHS_MAX_MIN), hash_key=HASH_KEY)
+    if judged:
+        enrol(judging, paths, count, supervision_ms)
     span = await journal.append(0, tick)
     judging.apply(span.first, tick)
     lease = await anext(journal.acquire())
@@ -75,3 +82,16 @@ async def remember(directory: Path, count: int) -> None:
     await touches.write(ListeningClock(0, clock.monotonic_ns()))
     for part in (touches, journal, disk):
         await part.close()
+
+
+def enrol(judging: Filter, paths: PathTable, count: int, supervision_ms: int) -> None:
+    """Let the filter judge the enrolments of all paths, numbered below every row of the journal."""
+    batch = Batch(ENROLMENTS, ENROLMENTS * 128)
+    for first in range(0, count, ENROLMENTS):
+        batch.clear()
+        for number in range(first, min(first + ENROLMENTS, count)):
+            key = paths.key_text(number)
+            account = key.partition(":")[2].partition("/")[0]
+            batch.add(kind=RowKind.ROW_ENROLMENT, protocol=1, path=number, account=account, received_ns=1,
+                      native=f"{key} supervision={supervision_ms}")
+        judging.apply(first + 1, batch)
