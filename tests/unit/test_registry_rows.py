@@ -1,0 +1,146 @@
+"""Lines of a COPY of the registry's tables as rows of the journal, and what the journal remembers of readings."""
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codec.batch import Batch
+from engine.registry.presets import supervision_ms, window_s
+from engine.registry.rows import LINE_FIELDS, ChangeRows, Seen
+
+TRANSMITTER = "dc09:1A\tF1\tDP4\tviettel\t5m\t\tt\tf\treject"
+FIELDS = "F1\t90000\t18000000\t90000\tviettel\t300\t20\t1\t0\t1"
+
+
+def read(line, *texts, pieces=None, rows_max=64):
+    rows = ChangeRows(rows_max, 1 << 18)
+    rows.begin_reading(7)
+    rows.begin(line)
+    data = "".join(text + "\n" for text in texts).encode()
+    for piece in pieces or [data]:
+        assert rows.feed(piece) == len(piece)
+    return rows
+
+
+def taken(rows):
+    names = ("protocol", "account", "realm", "point", "native", "condition")
+    return [tuple(rows.batch.row(index)[name] for name in names) for index in range(len(rows.batch))]
+
+
+@pytest.mark.parametrize(("line", "text", "row"), [
+    ("facility", "F1\t40\t17257\tvinh-1\thotel\trules\tKhách sạn", (0, "", "", "",
+                                                                   "F1\t40\t17257\tvinh-1\thotel\trules\tKhách sạn", 3)),
+    ("facility_gone", "F1", (0, "", "", "", "F1", 3)),
+    ("transmitter", TRANSMITTER, (1, "1A", "", "", FIELDS, 4)),
+    ("transmitter", "gbt26875:9@hue\t\t\t\t\t\tf\tf\tlate", (2, "9", "hue", "", "\t0\t0\t0\t\t40\t20\t0\t0\t0", 4)),
+    ("transmitter_gone", "dc09:1A@hue", (1, "1A", "hue", "", "", 4)),
+    ("point", "dc09:1A\t1/2\tsmoke\tTầng 2", (1, "1A", "", "1/2", "smoke\tTầng 2", 5)),
+    ("point", "dc09:1A\t1\t\t", (1, "1A", "", "1", "\t", 5)),
+    ("point_gone", "dc09:1A\t1/2", (1, "1A", "", "1/2", "", 5)),
+])
+def test_each_line_becomes_a_row(line, text, row):
+    rows = read(line, text)
+    assert taken(rows) == [row]
+    assert (rows.refused, rows.batch.row(0)["received_ns"], rows.batch.row(0)["kind"]) == (0, 7, 4)
+
+
+@pytest.mark.parametrize(("line", "text", "key", "why"), [
+    ("transmitter", TRANSMITTER.replace("DP4", "DP5"), "dc09:1A", "supervision"),
+    ("transmitter", TRANSMITTER.replace("DP4", "1s"), "dc09:1A", "supervision"),
+    ("transmitter", TRANSMITTER.replace("5m", "0s"), "dc09:1A", "window_past"),
+    ("transmitter", TRANSMITTER.replace("reject", "never"), "dc09:1A", "stale"),
+    ("transmitter", TRANSMITTER.replace("viettel", "\\N"), "dc09:1A", "a character that it cannot have"),
+    ("transmitter", TRANSMITTER + "\tmore", "dc09:1A", "the number of its columns"),
+    ("transmitter", TRANSMITTER.replace("dc09:", "engine:"), "engine:1A", "key"),
+    ("transmitter", TRANSMITTER.replace("dc09:1A", "dc09:" + "1" * 17), "dc09:" + "1" * 17, "key"),
+    ("transmitter", TRANSMITTER.replace("dc09:1A", "dc09:1A@Hue"), "dc09:1A@Hue", "key"),
+    ("transmitter", TRANSMITTER.replace("dc09:1A", "dc09:1A@"), "dc09:1A@", "key"),
+    ("transmitter", "", "", "the number of its columns"),
+    ("facility", "x" * 37 + "\t\t\t\tother\trules\tName", "x" * 37, "id"),
+    ("facility", "F1\t\t\t\tother\trules\t" + "ạ" * 33, "F1", "name"),
+    ("facility", "F1\t\t\t\tother\trules\t" + "x" * 2000, "F1", "too long"),
+    ("facility", "F1\t\ta b\t\tother\trules\tName", "F1", "province, commune or team"),
+    ("point", "dc09:1\t" + "9" * 65 + "\t\t", "dc09:1", "point"),
+    ("point", "dc09:1\t9\tSmoke\t", "dc09:1", "condition"),
+])
+def test_nonsense_is_refused_and_named(line, text, key, why):
+    rows = read(line, text)
+    assert (len(rows.batch), rows.refused, rows.named) == (0, 1, [(line, key, why)])
+
+
+def test_lines_may_come_in_any_pieces():
+    whole = "".join(f"dc09:{number:X}\t{number}\tsmoke\t\n" for number in range(20)).encode()
+    expected = taken(read("point", pieces=[whole]))
+    assert len(expected) == 20
+    for size in (1, 2, 7, 13, 100):
+        pieces = [whole[at:at + size] for at in range(0, len(whole), size)]
+        assert taken(read("point", pieces=pieces)) == expected
+    long = b"dc09:1\t" + b"x" * 5000 + b"\t\t\n" + whole
+    rows = read("point", pieces=[long[at:at + 100] for at in range(0, len(long), 100)])
+    assert (taken(rows), rows.refused, rows.named[0][2]) == (expected, 1, "too long")
+
+
+def test_a_full_batch_stops_the_reading_and_it_goes_on_where_it_was():
+    rows = ChangeRows(10, 1 << 16)
+    rows.begin_reading(7)
+    rows.begin("point")
+    data = bytearray(b"".join(b"dc09:1\t%d\t\t\n" % number for number in range(25)))
+    at, points = 0, []
+    while at < len(data):
+        at = rows.feed(data, at)
+        points += [rows.batch.row(index)["point"] for index in range(len(rows.batch))]
+        rows.batch.clear()
+    assert points == [str(number) for number in range(25)]
+
+
+def test_a_line_that_broke_off_is_noticed():
+    rows = read("point", pieces=[b"dc09:1\t1"])
+    with pytest.raises(ValueError, match="broke off"):
+        rows.begin("point")
+
+
+def test_many_texts_of_supervision_are_told_apart():
+    times = [f"{number}s" for number in range(5, 2000)]
+    rows = read("transmitter", *(f"dc09:1\t\t{time}\t\t\t\tf\tf\tlate" for time in times), rows_max=4096)
+    assert [native.split("\t")[1] for *_, native, _ in taken(rows)] == [time[:-1] + "000" for time in times]
+
+
+@given(line=st.sampled_from(list(LINE_FIELDS)), data=st.lists(st.binary(max_size=60) | st.sampled_from(
+    [b"\t", b"\n", b"dc09:1", b"\t\t\t\tf\tf\tlate\n", TRANSMITTER.encode() + b"\n", b"\\", b"\xff", b"\0"]), max_size=30))
+def test_no_bytes_make_a_row_that_cannot_be_read(line, data):
+    rows = ChangeRows(64, 1 << 16)
+    rows.begin_reading(7)
+    rows.begin(line)
+    for piece in data:
+        rows.feed(piece)
+    rows.batch.check()
+    for index in range(len(rows.batch)):
+        row = rows.batch.row(index)
+        assert "\0" not in row["native"] and "\\" not in row["native"] and "\n" not in row["native"]
+
+
+def test_presets_and_windows():
+    assert supervision_ms("") == (0, 0, 0)
+    assert supervision_ms("SP6") == (20_000, 20_000, 20_000)
+    assert supervision_ms("DP1") == (90_000_000, 180_000_000, 90_000_000)
+    assert supervision_ms("DP2") == (1_800_000, 90_000_000, 1_800_000)
+    assert supervision_ms("DP3") == (180_000, 90_000_000, 180_000)
+    assert supervision_ms("DP4") == (90_000, 18_000_000, 90_000)
+    assert supervision_ms("NFPA-single") == (3_600_000, 3_600_000, 3_600_000)
+    assert supervision_ms("NFPA-dual") == (21_600_000, 21_600_000, 21_600_000)
+    assert supervision_ms("75s") == (75_000, 75_000, 75_000)
+    assert (window_s("", 40), window_s("2m", 40)) == (40, 120)
+
+
+def test_a_reading_that_broke_off_is_known_as_none():
+    seen, batch = Seen(), Batch(16, 1 << 12)
+    batch.add(kind=4, condition=1, native="one\t7")
+    batch.add(kind=4, condition=2, native="one\t7")
+    seen.apply(batch)
+    assert (seen.identity, seen.revision) == ("one", 7)
+    again = Seen()
+    again.load(seen.save())
+    assert (again.identity, again.revision) == ("one", 7)
+    batch.clear()
+    batch.add(kind=4, condition=1, native="two\t9")
+    seen.apply(batch)
+    assert (seen.identity, seen.revision) == ("", 0)
