@@ -26,11 +26,12 @@ class Enrolment:
     refused: int
     named: int
     no_room: int
-    keyed: int
     window_s: int
 
     def __init__(self, paths: PathTable, policy: str, rate: float, limit: int, supervision_ms: int,
                  registered: Sequence[Registered]) -> None: ...
+    @property
+    def keyed(self) -> int: ...
     def watch(self) -> None:
         """Bring the paths that are known already to what is named: after a start, and after all `listen_on`."""
     def apply(self, batch: Batch) -> None:
