@@ -27,6 +27,7 @@ from benchmarks.takeover import Shape as Fleet
 RATIO_MIN = 0.5
 CHANGE_S_MAX = 1.0
 READ_S_MAX = 120.0
+LOOK_S = 0.025                   # looking costs the engine some milliseconds; the time until it is seen counts
 CONFIGURATION = """\
 [unknown_accounts]
 policy = "enrol"
@@ -154,4 +155,4 @@ def until(condition: Callable[[], object], what: str, seconds: float = READ_S_MA
     while not condition():
         if time.monotonic() > end:
             raise Refused(f"{what} did not come within {seconds:g} s")
-        time.sleep(0.005)
+        time.sleep(LOOK_S)

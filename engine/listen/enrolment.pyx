@@ -21,6 +21,7 @@ from engine.index cimport INDEX_NONE, Probe, index_first, index_next
 from engine.intake cimport OFFER_NO_ROOM, Intake, Mark
 from engine.listen.registered import FrameRules
 from engine.listen.roster cimport ENTRY_GONE, ENTRY_NAMED, ROSTER_NONE, entry_fill, is_watched
+from engine.listen.roster_ahead cimport RECORDS_AHEAD, SLOTS_AHEAD, Ahead, ahead_records, ahead_slots, name_of_row
 from engine.path_linking cimport same_transmitter, transmitter_hash
 from engine.paths cimport (LISTENERS_MAX, PATH_NEW, PATH_PENDING, PATH_TEXT_BYTES_MAX, TRAIT_UNNAMED, TRAIT_WATCHED,
                            Path, PathText, path_clear_trait, path_set_trait)
@@ -169,7 +170,6 @@ cdef class Enrolment:
         return self.registry.entries <= entry < self.registry.entries + self.registry.count
 
     def rules_of(self, uint32_t number):
-        """Return (whether there is a key, FrameRules) of the transmitter of path `number`. Raises IndexError."""
         if number >= self.paths.count:
             raise IndexError(number)
         cdef const Registered* entry = self.find(&self.paths.path[number].key)
@@ -272,11 +272,17 @@ cdef class Enrolment:
         What a full reading did not name goes by `tend`.
         """
         cdef Columns* c = &batch.columns
-        cdef uint32_t row
+        cdef uint32_t row, at
+        cdef Ahead ahead
         for row in range(c.count):
             if c.kind[row] != ROW_CHANGE:
                 continue
-            self.learn_realms()
+            if row == 0 or c.kind[row - 1] != ROW_CHANGE:
+                self.learn_realms()
+                for at in range(row, row + SLOTS_AHEAD):
+                    ahead_slots(&ahead, self.registry, self.paths, c, at, self.realm.number)
+            ahead_slots(&ahead, self.registry, self.paths, c, row + SLOTS_AHEAD, self.realm.number)
+            ahead_records(&ahead, self.registry, self.paths, row + RECORDS_AHEAD)
             if c.condition[row] == CHANGE_TRANSMITTER:
                 self.change(c, row)
             elif c.condition[row] == CHANGE_READING:
@@ -297,11 +303,7 @@ cdef class Enrolment:
         if realm < 0 or c.account[row].size > ACCOUNT_BYTES_MAX:
             self.no_room += 1
             return 0
-        memset(&name, 0, sizeof(PathKey))
-        memcpy(name.account, c.arena + c.account[row].at, c.account[row].size)
-        name.account_size = c.account[row].size
-        name.protocol = c.protocol[row]
-        name.listener = realm
+        name_of_row(c, row, realm, &name)
         number = self.registry.find(&name)
         if c.native[row].size == 0:
             if number != ROSTER_NONE:
@@ -398,7 +400,6 @@ cdef class Enrolment:
             "<IIIII", SAVED_VERSION, self.registry.count, self.generation, self.reading, len(realms)) + realms)
 
     def load(self, saved not None):
-        """Take in what `save` gave. Raises ValueError."""
         cdef uint32_t i
         cdef const Registered* entry
         if len(saved) < 20:

@@ -54,8 +54,8 @@ READINGS = (
      + " FROM tocsin.facility WHERE revision > {seen}"),
     ("facility_gone", "SELECT DISTINCT g.key FROM tocsin.registry_gone g WHERE g.revision > {seen} "
      "AND g.kind = 'facility' AND NOT EXISTS (SELECT FROM tocsin.facility f WHERE f.id = g.key)"),
-    ("transmitter", "SELECT key, coalesce(facility, ''), left(supervision, 64), network, left(window_past, 64), "
-     "left(window_future, 64), check_clear_stamps, encrypted_only, stale FROM tocsin.transmitter "
+    ("transmitter", "SELECT key, coalesce(facility, ''), supervision, network, window_past, window_future, "
+     "check_clear_stamps, encrypted_only, stale FROM tocsin.transmitter "
      "WHERE revision > {seen}"),
     ("transmitter_gone", "SELECT DISTINCT g.key FROM tocsin.registry_gone g WHERE g.revision > {seen} "
      "AND g.kind = 'transmitter' AND NOT EXISTS (SELECT FROM tocsin.transmitter t WHERE t.key = g.key)"),

@@ -13,7 +13,7 @@ cdef enum:
     FIELDS_MAX = 9
     ROW_BYTES_MAX = 1280         # texts of one row
     ANSWERS = 256
-    ANSWER_BYTES_MAX = 23
+    ANSWER_BYTES_MAX = 21
     NAMED_MAX = 20               # refused rows that are named; the others are counted
 
 cdef enum Line:                  # what the lines of a COPY are
@@ -34,7 +34,8 @@ cdef struct Answer:              # what Python said of a text
     uint8_t  text[ANSWER_BYTES_MAX]
     uint8_t  kind                # of the question + 1; 0: free
     uint8_t  good
-    uint32_t value[3]
+    uint8_t  told_size
+    uint8_t  told[39]            # its numbers as the row says them, a tab before each
 
 cdef class ChangeRows:
     cdef readonly Batch batch

@@ -1,6 +1,5 @@
 """Lines of a COPY as rows of the journal; see rows.pxd."""
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdio cimport snprintf
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from codec.batch cimport TIME_NONE, NO_PATH, Columns, Row, batch_has_room, batch_push, batch_text
@@ -103,6 +102,11 @@ cdef bint split_key(const Field* key, int* protocol, Field* account, Field* real
     realm.size = <uint32_t>(end - realm.at)
     return (protocol[0] != 0 and consists(account, 1, ACCOUNT_BYTES_MAX, IN_ACCOUNT)
             and (sign == NULL or consists(realm, 1, NAME_BYTES_MAX, IN_REALM)))
+
+
+cdef inline uint32_t put(uint8_t* out, const Answer* answer) noexcept nogil:
+    memcpy(out, answer.told, answer.told_size)
+    return answer.told_size
 
 
 cdef class ChangeRows:
@@ -232,39 +236,41 @@ cdef class ChangeRows:
     cdef const char* push_transmitter(self) except? NULL:
         cdef Field* field = self.field
         cdef Field none = Field(field[0].at, 0)
-        cdef char native[256]
+        cdef uint8_t native[256]
         cdef const Answer* times
-        cdef uint32_t past, future, primary, alternate, alone
-        cdef int size
+        cdef const Answer* past
+        cdef const Answer* future
+        cdef uint32_t size = field[1].size
         if field[1].size and not consists(&field[1], 1, ID_BYTES_MAX, IN_ID):
             return b"facility"
         if not consists(&field[3], 0, NAME_BYTES_MAX - 1, IN_NAME):
             return b"network"
         times = self.ask(ASK_SUPERVISION, &field[2])
-        primary, alternate, alone = times.value[0], times.value[1], times.value[2]
         if not times.good:
             return b"supervision"
-        times = self.ask(ASK_PAST, &field[4])
-        past = times.value[0]
-        if not times.good:
+        memcpy(native, field[1].at, size)
+        size += put(native + size, times)
+        native[size] = c'\t'
+        memcpy(native + size + 1, field[3].at, field[3].size)
+        size += 1 + field[3].size
+        past = self.ask(ASK_PAST, &field[4])
+        if not past.good:
             return b"window_past"
-        times = self.ask(ASK_FUTURE, &field[5])
-        future = times.value[0]
-        if not times.good:
+        size += put(native + size, past)
+        future = self.ask(ASK_FUTURE, &field[5])
+        if not future.good:
             return b"window_future"
+        size += put(native + size, future)
         if field[6].size != 1 or field[7].size != 1:
             return b"check_clear_stamps or encrypted_only"
         if not (field[8].size == 4 and memcmp(field[8].at, b"late", 4) == 0
                 or field[8].size == 6 and memcmp(field[8].at, b"reject", 6) == 0):
             return b"stale"
-        memcpy(native, field[1].at, field[1].size)
-        size = field[1].size
-        size += snprintf(native + size, 64, b"\t%u\t%u\t%u\t", primary, alternate, alone)
-        memcpy(native + size, field[3].at, field[3].size)
-        size += field[3].size
-        size += snprintf(native + size, 64, b"\t%u\t%u\t%d\t%d\t%d", past, future, field[6].at[0] == c't',
-                         field[7].at[0] == c't', field[8].at[0] == c'r')
-        return self.push_named(CHANGE_TRANSMITTER, <const uint8_t*>native, size, &none)
+        memcpy(native + size, b"\t0\t0\t0", 6)
+        native[size + 1] += field[6].at[0] == c't'
+        native[size + 3] += field[7].at[0] == c't'
+        native[size + 5] += field[8].at[0] == c'r'
+        return self.push_named(CHANGE_TRANSMITTER, native, size + 6, &none)
 
     cdef const char* push_named(self, int change, const uint8_t* native, uint32_t size, const Field* point) noexcept:
         """Add a row of the transmitter whose key is the first field."""
@@ -295,6 +301,7 @@ cdef class ChangeRows:
     cdef const Answer* ask(self, int kind, const Field* field) except NULL:
         """Return what a text means, asked once while its place in the table is its own."""
         cdef uint32_t hash = <uint32_t>2166136261 ^ kind, i
+        cdef bytes told
         cdef Answer* answer
         for i in range(field.size):
             hash = (hash ^ field.at[i]) * <uint32_t>16777619
@@ -310,12 +317,14 @@ cdef class ChangeRows:
         try:
             text = (<const char*>field.at)[:field.size].decode("ascii")
             found = supervision_ms(text) if kind == ASK_SUPERVISION else (
-                window_s(text, WINDOW_PAST_S if kind == ASK_PAST else WINDOW_FUTURE_S), 0, 0)
+                window_s(text, WINDOW_PAST_S if kind == ASK_PAST else WINDOW_FUTURE_S),)
         except ValueError:
             return answer
+        told = "".join(f"\t{number}" for number in found).encode()
+        assert len(told) <= sizeof(answer.told)
+        memcpy(answer.told, PyBytes_AS_STRING(told), len(told))
+        answer.told_size = len(told)
         answer.good = True
-        for i in range(3):
-            answer.value[i] = <uint32_t>found[i]
         return answer
 
     cdef int refuse(self, const Field* key, str why) except -1:
