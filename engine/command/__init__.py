@@ -33,6 +33,10 @@ COMMANDS = {
                        "tocsin journal verify --data /var/lib/tocsin"),
     "import": Command("engine.command.registry", "put areas, facilities, transmitters and points into the registry",
                       "tocsin import --dry-run facilities.csv transmitters.csv points.csv"),
+    "rules": Command("engine.command.rules", "print the rules in words: those in force, or those of a file, checked",
+                     "tocsin rules new.toml"),
+    "replay": Command("engine.command.replay", "judge kept history by other rules and tell what would differ",
+                      "tocsin replay --rules new.toml --since 7d --data /var/lib/tocsin"),
     "config": Command("engine.command.config", "print the whole configuration, annotated, as TOML for serve --config",
                       "tocsin config > tocsin.toml && tocsin serve --config tocsin.toml"),
 }

@@ -15,6 +15,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from codec.words import CONDITION_TEXT
@@ -165,7 +166,7 @@ class Rulebook:
         try:
             given = tomllib.loads(toml_text)
         except (ValueError, RecursionError) as error:
-            raise ConfigError(f"rules = {source!r}: {one_line(error)}; allowed is TOML in UTF-8") from None
+            raise ConfigError(f"{source or 'rules'}: {one_line(error)}; allowed is TOML in UTF-8") from None
         return read_book(given, source)
 
     @staticmethod
@@ -216,6 +217,17 @@ def default_rulebook() -> Rulebook:
 
 def default_text() -> str:
     return resources.files("engine.filter").joinpath("default_rules.toml").read_text("utf-8")
+
+
+def read_file(file: str) -> Rulebook:
+    """Return the rules in a file. Raises ConfigError."""
+    try:
+        content = Path(file).read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; allowed is a readable TOML file") from None
+    except ValueError as error:
+        raise ConfigError(f"{file}: {one_line(error)}; allowed is TOML in UTF-8") from None
+    return Rulebook.read(content, file)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------

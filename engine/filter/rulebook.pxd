@@ -8,6 +8,7 @@
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp
 
+from codec.words cimport CONDITION_COUNT
 from engine.words cimport KIND_COUNT
 
 cdef enum:
@@ -70,7 +71,7 @@ cdef inline int book_match(const Book* book, uint8_t signal_class, uint16_t cond
     kind, way  of the building; NO_KIND and WAY_RULES where the registry names none. A condition or kind of a later
                version counts as the unknown one and as other.
     """
-    cdef uint16_t known = condition if condition < 256 else 0
+    cdef uint16_t known = condition if condition < CONDITION_COUNT else 0
     cdef uint8_t type = kind if kind < KIND_COUNT or kind == NO_KIND else 0
     cdef const BookRule* rule
     cdef uint32_t i

@@ -1,0 +1,1 @@
+"""Kept history, judged again: what other rules would have made of it."""
