@@ -15,7 +15,7 @@ from engine.config import ConfigError
 from engine.filter.rule_file import AREA, Rulebook, clash, read_file
 from engine.replay.compare import Comparison
 from engine.replay.history import History, HistoryError, Start
-from engine.replay.judging import InForce, as_configured, book_at, judge, new_filter
+from engine.replay.judging import InForce, as_configured, configured_at, judge, new_filter, rules_at
 from engine.replay.telling import Changed, Telling, named
 from engine.units import read_duration_ns
 
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="tell what was received from then on: ISO 8601, UTC where it "
                                                         "names no zone, or how long ago, such as 7d; all without it")
     parser.add_argument("--until", metavar="TIME", help="and before then; up to the newest row without it")
-    parser.add_argument("--area", metavar="CODE", default="", help="only alarms of this province, commune or team")
+    parser.add_argument("--area", metavar="CODE", default="",
+                        help="only alarms of this province, commune or team, and those of no known area")
     parser.add_argument("--data", default="./tocsin-data", metavar="DIR",
                         help="the engine's data, of a running one too, or a copy (%(default)s)")
     parser.add_argument("--limit", type=int, default=1000, metavar="N",
@@ -96,13 +97,13 @@ def replay(directory: Path, other: Rulebook, since_ns: int = 0, until_ns: int = 
     """
     history = History(directory)
     start = history.start(since_ns)
-    in_force = InForce(book_at(history, start))
-    began_with = in_force.book
-    other = as_configured(other, began_with)
+    was = new_filter(start, rules_at(history, start), fixed=False)
+    in_force = InForce(was.rules)
+    other = as_configured(other, configured_at(history, start, was.rules))
     comparison = Comparison(since_ns, until_ns, area)
     telling = Telling(in_force.by_version, other, limit)
-    rows = judge(history, start, new_filter(start, began_with, fixed=False), new_filter(start, other, fixed=True),
-                 comparison, until_ns, telling.take, in_force)
+    rows = judge(history, start, was, new_filter(start, other, fixed=True), comparison, until_ns, telling.take,
+                 in_force)
     telling.complete(history)
     return Report(history, start, since_ns, until_ns, area, rows, in_force, other, comparison, telling)
 
@@ -211,6 +212,6 @@ def lines_of(changed: Changed) -> Iterator[str]:
         named(CLASS_TEXT, first["class"]), named(CONDITION_TEXT, first["condition"]), first["point"]) if part)
     yield f"{text_of(changed.opened_ns)}  {place} {where}".rstrip()
     yield (f"    {'alarm' if changed.is_alarm else 'signal'} {changed.number}: {said}; {changed.transmitter}"
-           + (f"; {changed.differences} differences, of the last:" if changed.differences > 1 else ""))
+           + (f"; {changed.differences} differences, the first:" if changed.differences > 1 else ""))
     yield f"    was       {changed.was.words() if changed.was else 'nothing'}"
     yield f"    would be  {changed.would.words() if changed.would else 'nothing'}"

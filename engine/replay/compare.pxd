@@ -33,6 +33,7 @@ cdef class Comparison:
     cdef bytes area_text
     cdef const char* area
     cdef uint32_t area_size          # 0: everywhere
+    cdef uint32_t parts              # of the area
     cdef readonly uint64_t signals
     cdef readonly uint64_t differences
     cdef Tally was

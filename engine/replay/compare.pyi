@@ -7,7 +7,8 @@ class Comparison:
     """Counts two sides of the same history and finds where they differ.
 
     since_ns, until_ns  what was received from the one on and before the other is looked at; ns since 1970
-    area                only events of this area, "40", "40/17257" or any one part; empty: everywhere
+    area                only events of this area, "40", "40/17257" or any one part, and those without an area;
+                        empty: all
     """
 
     def __init__(self, since_ns: int, until_ns: int, area: str = "") -> None: ...

@@ -3,7 +3,7 @@ from libc.stdlib cimport free, realloc
 from libc.stdint cimport uint8_t
 from libc.string cimport memcmp
 
-from codec.batch cimport Batch
+from codec.batch cimport Batch, Text
 from codec.words cimport ROW_SIGNAL
 from engine.filter.outcome cimport NO_ROW, Events
 from engine.words cimport EVENT_RAISED, VERIFICATION_CANARY
@@ -17,13 +17,19 @@ assert max(EVENT_TEXT) < TYPES and max(VERIFICATION_TEXT) < VERIFICATIONS
 cdef inline bint says_the_same(const Events* was, int64_t i, const Events* would, int64_t j) noexcept nogil:
     return was.alarm[i] == would.alarm[j] and was.type[i] == would.type[j] \
         and was.signal_class[i] == would.signal_class[j] and was.verification[i] == would.verification[j] \
-        and was.priority[i] == would.priority[j]
+        and was.priority[i] == would.priority[j] and was.reason[i] == would.reason[j] \
+        and was.accepted[i] == would.accepted[j]
 
 
 cdef inline bint is_the_same(const Events* was, int64_t i, const Events* would, int64_t j) noexcept nogil:
     """Tell whether two events that no row made are about the same."""
-    return was.alarm[i] == would.alarm[j] and was.type[i] == would.type[j] \
+    return was.alarm[i] == would.alarm[j] and was.type[i] == would.type[j] and was.reason[i] == would.reason[j] \
         and was.received_ns[i] == would.received_ns[j]
+
+
+cdef inline bint begins(const uint8_t* at, const uint8_t* end, const char* area, uint32_t size) noexcept nogil:
+    """Tell whether an area stands there, up to a slash or the end."""
+    return end - at >= size and memcmp(at, area, size) == 0 and (end - at == size or at[size] == c'/')
 
 
 cdef inline int64_t next_without_row(Outcome outcome, int64_t event) noexcept nogil:
@@ -52,6 +58,7 @@ cdef class Comparison:
         self.area_text = area.encode()
         self.area = self.area_text
         self.area_size = <uint32_t>len(self.area_text)
+        self.parts = area.count("/") + 1
 
     def __dealloc__(self):
         free(self.found)
@@ -169,8 +176,24 @@ cdef class Comparison:
         return self.since_ns <= ns < self.until_ns
 
     cdef bint is_here(self, Outcome outcome, int64_t event) noexcept nogil:
-        """Tell whether an event is of the area asked for: the whole code, its first parts, or any one part."""
-        return self.area_size == 0
+        """Tell whether an event is of the area asked for, as subscribers ask for one: the whole of its own, its first
+        parts, or any one part. One without an area is of every one."""
+        cdef Text text = outcome.events.area[event]
+        cdef const uint8_t* at = outcome.arena + text.at
+        cdef const uint8_t* end = at + text.size
+        if self.area_size == 0 or text.size == 0:
+            return True
+        if begins(at, end, self.area, self.area_size):
+            return True
+        if self.parts > 1:
+            return False
+        while at < end:
+            while at < end and at[0] != c'/':
+                at += 1
+            at += 1
+            if at < end and begins(at, end, self.area, self.area_size):
+                return True
+        return False
 
     def tallies(self):
         return side(&self.was), side(&self.would)

@@ -11,7 +11,7 @@ cdef enum:
     ENTRY_HEADER = 48                # bytes
     LARGE_BYTES = 4096               # a payload from here on: the library's checksum is faster than ours
     READ_BYTES = 4194304             # asked of the file at once
-    GATHER_ROWS = 8192               # a batch that has as many takes no further entry
+    GATHER_ROWS = 4096               # a batch that has as many takes no further entry
 
 cdef struct EntryHeader:             # as it stands in the file
     uint8_t  magic[4]

@@ -1,7 +1,7 @@
 """The same rows through the filter twice: by the rules that were in force, and by other ones."""
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from engine.filter.outcome import Outcome
 from engine.filter.rulebook import Rulebook, default_rulebook
 from engine.replay.compare import Comparison
 from engine.replay.gather import rules_in, span_ns
-from engine.replay.history import History, Rooms, Start
+from engine.replay.history import History, HistoryError, Rooms, Start
 
 HASH_KEY = bytes(16)             # nothing that shows depends on it
 AHEAD = 2                        # batches that are judged while one is compared
@@ -28,16 +28,20 @@ class InForce:
 
     book: Rulebook = field(default_factory=default_rulebook)
     by_version: dict[int, Rulebook] = field(default_factory=dict)
+    fresh: bool = True                       # nothing was judged by it yet
 
     def __post_init__(self) -> None:
         self.by_version.setdefault(self.book.version, self.book)
 
     def note(self, batch: Batch) -> None:
         """Take over what a batch says about rules."""
-        for _, text in rules_in(batch):
+        for row, text in rules_in(batch):
             with suppress(ConfigError):      # of a later version of this program
                 self.book = Rulebook.from_json(text)
+                if row == 0 and self.fresh:
+                    self.by_version.clear()
                 self.by_version[self.book.version] = self.book
+        self.fresh = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +56,66 @@ class Judged:
 
 
 def new_filter(start: Start, book: Rulebook, *, fixed: bool) -> Filter:
-    """Make a filter at the start of what is judged. `fixed`: rows that set rules do not count."""
-    judging = Filter(start.next_event, security=book.security, medical=book.medical, hash_key=HASH_KEY)
+    """Make a filter at the start of what is judged. Raises HistoryError.
+
+    fixed  neither what it remembers there nor rows that set rules change its rules
+    """
+    judging = Filter(start.next_event, rules=book, fixed_rules=fixed, hash_key=HASH_KEY)
     if start.saved is not None:
-        judging.load(start.saved)
+        try:
+            judging.load(start.saved)
+        except ValueError as error:
+            raise HistoryError(f"the snapshot at {start.at} cannot be used: {error}") from None
+    if fixed and judging.rules != book:
+        raise HistoryError(f"the snapshot at {start.at} cannot be judged on by other rules than its own")
     return judging
 
 
-def book_at(history: History, start: Start) -> Rulebook:
-    """Return the rules in force where judging begins: those that the first row which sets any names, or the shipped."""
-    for _, batch in history.batches(start.at, Rooms(1)):
-        for _, text in rules_in(batch):
-            with suppress(ConfigError):
-                return Rulebook.from_json(text)
-        break
+def rules_at(history: History, start: Start) -> Rulebook:
+    """Return the rules in force where judging begins.
+
+    A journal begins with the shipped ones, and its first row sets others. With the beginning gone and nothing
+    remembered, those of the oldest snapshot are the nearest that can be known.
+    """
+    if start.saved is None and history.trimmed:
+        return rules_of(history, start, newest=False) or default_rulebook()
     return default_rulebook()
 
 
 def newest_rules(history: History) -> Rulebook | None:
-    """Return the rules that were set last, or None where no row that is kept sets any."""
+    """Return the rules that were set last, or None where nothing that is kept tells."""
     for at in reversed(range(len(history.segments))):
         book = None
         for _, batch in history.batches_of(at, Rooms(1)):
-            for _, text in rules_in(batch):
-                with suppress(ConfigError):
-                    book = Rulebook.from_json(text)
+            book = first_of(reversed(rules_in(batch))) or book
         if book:
             return book
+    return rules_of(history, Start(0, None, 1, 0, ""), newest=True)
+
+
+def rules_of(history: History, start: Start, *, newest: bool) -> Rulebook | None:
+    """Return the rules in the newest or oldest snapshot, or None without one."""
+    snapshots = list(history.snapshots())
+    for snapshot in reversed(snapshots) if newest else snapshots:
+        with suppress(ValueError, KeyError):
+            saved = replace(start, saved=bytes(snapshot.sections["filter"]))
+            return new_filter(saved, default_rulebook(), fixed=False).rules
     return None
+
+
+def first_of(found: Iterable[tuple[int, str]]) -> Rulebook | None:
+    """Return the first rules that can be read: others are of a later version of this program."""
+    for _, text in found:
+        with suppress(ConfigError):
+            return Rulebook.from_json(text)
+    return None
+
+
+def configured_at(history: History, start: Start, was: Rulebook) -> Rulebook:
+    """Return the rules that tell what the configuration says where judging begins: those that its first rows set."""
+    for _, batch in history.batches(start.at, Rooms(1)):
+        return first_of(rules_in(batch)) or was
+    return was
 
 
 def as_configured(other: Rulebook, in_force: Rulebook) -> Rulebook:

@@ -56,7 +56,7 @@ class Changed:
     number       of the signal that raised it, which is the alarm's id; or of the signal
     is_alarm     whether any side made an event of it
     was, would   None: nothing there
-    differences  events and signals of it that differ; the sides are those of the last
+    differences  events and signals of it that differ; the sides are those of the first
     """
 
     number: int
@@ -128,8 +128,9 @@ class Telling:
             changed = self.changed[number] = begun(event)
         if row is not None and event["signal"] == number:
             changed.first = judged.batch.row(row)
-        changed.was = self.side(judged.was, row, one, self._books)
-        changed.would = self.side(judged.would, row, other, {self._other.version: self._other})
+        if not changed.differences:
+            changed.was = self.side(judged.was, row, one, self._books)
+            changed.would = self.side(judged.would, row, other, {self._other.version: self._other})
         changed.differences += 1
 
     def take_signal(self, judged: Judged, row: int) -> None:

@@ -17,7 +17,7 @@ from engine.clock import Clock
 from engine.command import main
 from engine.command.replay import replay
 from engine.filter.outcome import Outcome
-from engine.filter.rulebook import default_rulebook, default_text
+from engine.filter.rulebook import Rulebook, default_rulebook, default_text
 from engine.journal import Journal, JournalSettings, RealDisk
 from engine.replay.compare import Comparison
 from engine.replay.gather import rules_in
@@ -109,20 +109,115 @@ def test_what_would_have_been_forwarded(tmp_path: Path) -> None:
     assert rows == comparison.signals == 7
     # The burglar opens the alarm at its place, and the fire is an update of that one; restores end it with the last.
     assert told(telling) == {
-        burglary: ("stored only", "forwarded cleared"), fire: ("forwarded cleared", "forwarded updated"),
+        burglary: ("stored only", "forwarded raised"), fire: ("forwarded raised", "forwarded updated"),
         second: ("stored only", "forwarded raised"), later: ("forwarded raised", "forwarded updated")}
     was, would = comparison.tallies()
     assert was["verdicts"] == {("forward", "alarm"): 2, ("forward", "restore"): 1, ("suppress", "class_off"): 3,
                                ("suppress", "state"): 1}
     assert would["verdicts"] == {("forward", "alarm"): 4, ("forward", "restore"): 2, ("suppress", "state"): 1}
     assert was["events"] == {("raised", "unconfirmed"): 2, ("cleared", "unconfirmed"): 1}
-    assert would["events"] == {("raised", "unconfirmed"): 2, ("updated", "unconfirmed"): 3, ("cleared", "unconfirmed"): 1}
+    assert would["events"] == {("raised", "unconfirmed"): 2, ("updated", "unconfirmed"): 3,
+                               ("cleared", "unconfirmed"): 1}
     assert was["priorities"] == {2: 2}
     assert would["priorities"] == {6: 2}
     first = telling.changed[burglary].first
     assert first is not None
     assert (first["class"], first["point"]) == (SECURITY, "9")
     assert telling.changed[burglary].differences == 2
+
+
+def change(second: int, kind: int, native: str, **more: Any) -> dict[str, Any]:
+    return {"kind": RowKind.ROW_CHANGE, "condition": kind, "native": native, "received_ns": START + second * SECOND,
+            **more}
+
+
+def registered(second: int, facility: str, area: str, kind: str, name: str, account: str) -> list[dict[str, Any]]:
+    """A building and its transmitter, as the registry's follower journals them."""
+    return [change(second, Change.CHANGE_FACILITY, "\t".join([facility, *area.split("/"), kind, "rules", name])),
+            change(second, Change.CHANGE_TRANSMITTER, f"{facility}\t0\t0\t0\tviettel", protocol=1, account=account)]
+
+
+SMOKE = int(Condition.CONDITION_SMOKE)
+PROVINCE = [
+    registered(0, "bv-1", "40/17257/vinh-1", "hospital", "Bệnh viện A", "1111"),
+    registered(0, "cho-2", "38/16000/tk-3", "market", "Chợ B", "2222"),
+    [row(10, FIRE, RAISED, "1111", "1/003", SMOKE)],
+    [row(20, FIRE, RAISED, "1111", "2/001", SMOKE)],                 # a second zone: confirmed by the shipped rules
+    [row(30, FIRE, RAISED, "2222", "7", SMOKE), row(40, FIRE, RAISED, "9999", "1", SMOKE)],
+    [row(50, FIRE, CLEARED, "1111", "1/003", SMOKE)],
+]
+OTHER = """
+version = 7
+[[rule]]
+name = "hospitals"
+class = ["fire"]
+facility_kind = ["hospital"]
+verified = "at_once"
+[[rule]]
+name = "markets"
+area = ["38"]
+verified = "none"
+priority = 2
+[[rule]]
+name = "rest"
+verified = "as_facility"
+by = ["another_detector", "another_zone"]
+within = "10m"
+"""
+
+
+def test_alarm_by_alarm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, PROVINCE)
+    file = tmp_path / "other.toml"
+    file.write_text(OTHER)
+    _, _, _, _, hospital, _, market, unknown, _ = numbers(tmp_path)
+    assert main(["replay", "--rules", str(file), "--data", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"""
+2026-01-01T00:00:10.000000Z  Bệnh viện A (bv-1) 40/17257/vinh-1
+    alarm {hospital}: fire smoke 1/003; dc09:1111; 3 differences, the first:
+    was       forwarded as raised, unconfirmed, priority 2; rule as-facility, version 3
+    would be  forwarded as raised, confirmed, priority 1, at once; rule hospitals, version 7
+
+2026-01-01T00:00:30.000000Z  Chợ B (cho-2) 38/16000/tk-3
+    alarm {market}: fire smoke 7; dc09:2222
+    was       forwarded as raised, unconfirmed, priority 2; rule as-facility, version 3
+    would be  forwarded as raised, unconfirmed, priority 4; rule markets, version 7
+""".replace("; 3 differences", "; 2 differences") in said
+    assert str(unknown) not in said
+    assert "\n2 alarms would have been told differently, and 0 signals without an alarm.\n" in said
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    for line in ("signals 5 5 +0", "forwarded 5 5 +0", "alarm 3 2 -1", "at once 0 2 +2", "coincidence 1 0 -1",
+                 "restore 1 1 +0", "held 0 0 +0", "events 5 5 +0", "raised 3 3 +0", "unconfirmed 3 2 -1",
+                 "confirmed 2 3 +1", "alarms raised with priority 1 0 1 +1", "alarms raised with priority 2 3 1 -2",
+                 "alarms raised with priority 4 0 1 +1"):
+        assert line in lines, line
+
+
+@pytest.mark.parametrize(("area", "alarms"), [
+    ("40", 1), ("40/17257", 1), ("40/17257/vinh-1", 1), ("17257", 1), ("vinh-1", 1), ("38", 1), ("4", 0), ("vinh", 0),
+    ("40/1", 0), ("17257/vinh-1", 0), ("tk-3", 1), ("40/17257/vinh-1/x", 0),
+])
+def test_one_area(tmp_path: Path, capsys: pytest.CaptureFixture[str], area: str, alarms: int) -> None:
+    write(tmp_path, PROVINCE)
+    file = tmp_path / "other.toml"
+    file.write_text(OTHER)
+    assert main(["replay", "--rules", str(file), "--data", str(tmp_path), "--json", "--area", area]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["alarms"]) == found["alarms_differing"] == alarms
+    # The one that nobody registered is told in every area.
+    assert {"what": "events", "was": 1, "would_be": 1} in found["summary"] or alarms
+    assert not any(line["what"] == "signals" for line in found["summary"])
+
+
+def test_rules_that_changed_meanwhile(tmp_path: Path) -> None:
+    """Was: by the rules in force at each signal. Would be: by the other ones throughout."""
+    middle = Rulebook.read(OTHER)
+    write(tmp_path, [*PROVINCE[:4], [rules_row(25, middle.to_json())], *PROVINCE[4:]])
+    report = replay(tmp_path / "journal", dataclasses.replace(middle, version=8))
+    assert [(changed.facility, changed.was and changed.was.rule_version, changed.would and changed.would.rule_version)
+            for changed in report.sorted()] == [("bv-1", 3, 8)]
+    assert sorted(report.in_force.by_version) == [3, 7]
 
 
 def test_same_rules_differ_in_nothing(tmp_path: Path) -> None:
@@ -322,7 +417,8 @@ def slow_differences(one: Outcome, other: Outcome, rows: int) -> set[int]:
         out: list[list[Any]] = [[(outcome.verdict(at)["verdict"], outcome.verdict(at)["reason"])] for at in range(rows)]
         for at in range(outcome.events_in):
             event = outcome.event(at)
-            out[event["row"]].append(tuple(event[key] for key in ("alarm", "type", "class", "verification", "priority")))
+            out[event["row"]].append(tuple(event[key] for key in (
+                "alarm", "type", "class", "verification", "priority", "reason", "accepted")))
         return out
     return {at for at, (was, would) in enumerate(zip(said(one), said(other), strict=True)) if was != would}
 
