@@ -44,9 +44,7 @@ cdef void supervise(PathTable paths, uint32_t number, const Registered* entry, u
 cdef class Enrolment:
     def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
                   uint32_t supervision_ms, list registered not None):
-        """Prepare the rules.
-
-        registered  [(protocol number, account, realm, supervision ms, key or b"")], perhaps FrameRules behind
+        """registered  [(protocol number, account, realm, supervision ms, key or b"")], perhaps FrameRules behind
         """
         self.paths = paths
         self.policy = POLICY_NUMBER[policy]
@@ -298,6 +296,7 @@ cdef class Enrolment:
         """Take one transmitter in or out."""
         cdef PathKey name
         cdef Registered* entry
+        cdef Registered before
         cdef uint32_t number
         cdef int realm = self.realm_in(c.arena + c.realm[row].at, c.realm[row].size)
         if realm < 0 or c.account[row].size > ACCOUNT_BYTES_MAX:
@@ -315,10 +314,13 @@ cdef class Enrolment:
                 self.no_room += 1
                 return 0
         entry = &self.registry.entries[number]
-        self.named += entry.state != ENTRY_NAMED
+        before = entry[0]
         entry.state = ENTRY_NAMED
-        entry.generation = self.generation
+        before.generation = entry.generation = self.generation
         entry_fill(entry, c.arena + c.native[row].at, c.native[row].size)
+        if memcmp(&before, entry, sizeof(Registered)) == 0:
+            return 0                     # its paths are so already
+        self.named += before.state != ENTRY_NAMED
         self.window_s = max(self.window_s, <int64_t>entry.window_past_s + entry.window_future_s)
         self.expected_upto = min(self.expected_upto, self.configured.count + number)
         if self.configured.find(&name) == ROSTER_NONE:
@@ -402,9 +404,7 @@ cdef class Enrolment:
     def load(self, saved not None):
         cdef uint32_t i
         cdef const Registered* entry
-        if len(saved) < 20:
-            raise ValueError("registered transmitters of the wrong length")
-        version, count, generation, reading, size = struct.unpack_from("<IIIII", saved)
+        version, count, generation, reading, size = struct.unpack_from("<IIIII", saved) if len(saved) >= 20 else (0,) * 5
         if version != SAVED_VERSION:
             raise ValueError("registered transmitters of another version")
         realms = [self.realm_number(realm) for realm in bytes(saved[20:20 + size]).decode().split("\n")]
