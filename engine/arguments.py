@@ -31,24 +31,19 @@ def named_in(config: Config) -> list[Registered]:
     for transmitter in config.transmitters:
         protocol, _, rest = transmitter.account.partition(":")
         account, _, realm = rest.partition("@")
-        supervision_ns = transmitter.supervision_ns or config.supervision.default_ns
+        times = (transmitter.supervision or config.supervision.default).milliseconds
         rules = FrameRules(transmitter.window_past_ns // SECOND_NS, transmitter.window_future_ns // SECOND_NS,
                            transmitter.encrypted_only, transmitter.check_clear_stamps, transmitter.stale == "reject")
-        found.append((PROTOCOL_NUMBER[protocol], account, realm, supervision_ns // MS, transmitter.key, rules))
+        found.append((PROTOCOL_NUMBER[protocol], account, realm, times[0], transmitter.key, rules))
     return found
 
 
 def announce(config: Config, paths: PathTable) -> None:
-    """Give the paths of the transmitters that the configuration names its supervision time."""
+    """Give the paths of the transmitters that the configuration names its supervision times."""
+    paths.set_default_times(*config.supervision.default.milliseconds)
     for transmitter in config.transmitters:
-        supervision_ns = transmitter.supervision_ns or config.supervision.default_ns
-        numbers = paths.paths_of(transmitter.account)
-        spoke = [number for number in numbers if not paths.is_expected(number)]
-        for number in numbers:
-            if number in spoke or not spoke:
-                paths.supervise(number, supervision_ns // MS)
-            else:
-                paths.stop_supervising(number)
+        times = (transmitter.supervision or config.supervision.default).milliseconds
+        paths.supervise_transmitter(transmitter.account, *times, primary=transmitter.primary)
 
 
 def replays_for(config: Config, hash_key: bytes) -> Replays:

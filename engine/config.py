@@ -10,30 +10,17 @@ from typing import Any
 
 from codec.words import PROTOCOL_TEXT
 from engine.setting import address, choice, duration, share, size, switch, text, whole
+from engine.supervise.presets import ALLOWED, Times, read_times, read_times_or_none
 from engine.units import Address, read_duration_ns, write_duration
 
 PROTOCOLS = tuple(name for name in PROTOCOL_TEXT.values() if name != "engine")
 
-# How soon a lost primary path must be reported. Named after the categories of EN 50136-1; a name here is a number
-# and no claim of conformance.
-SUPERVISION_PRESETS = {
-    "SP1": "32d", "SP2": "25h", "SP3": "30m", "SP4": "180s", "SP5": "90s", "SP6": "20s",
-    "DP1": "25h", "DP2": "30m", "DP3": "180s", "DP4": "90s",
-}
 RECEIVERS_MAX = 64               # as many as listening time can follow
 KEY_ALLOWED = "32, 48 or 64 hex digits, or 16, 24 or 32 characters of ASCII"
-SUPERVISION_ALLOWED = f'a duration from "5s" to "49d" or one of {", ".join(SUPERVISION_PRESETS)}'
 
 
 class ConfigError(Exception):
     """A configuration that cannot be; the message is one line with the key, the value and what is allowed."""
-
-
-def read_supervision(value: str) -> int:
-    ns = read_duration_ns(SUPERVISION_PRESETS.get(value, value))
-    if not read_duration_ns("5s") <= ns <= read_duration_ns("49d"):
-        raise ValueError(value)
-    return ns
 
 
 def read_every(value: str) -> int:
@@ -50,6 +37,13 @@ def write_every(ns: int) -> str:
 
 def read_name(value: str) -> str:
     if re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,31}", value) is None:
+        raise ValueError(value)
+    return value
+
+
+def read_path_name(value: str) -> str:
+    """Empty, or a listener's name, and perhaps numbers as in a path's key: `default/R1`."""
+    if value and re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,31}(/[RLN][0-9A-F]{1,6}){0,3}", value) is None:
         raise ValueError(value)
     return value
 
@@ -123,10 +117,19 @@ class Listen:
 class Supervision:
     """[supervision]: who is silent too long."""
 
-    default_ns: int = text("90s", read_supervision, SUPERVISION_ALLOWED, "a path silent for longer is a line fault; "
-                           "for transmitters without a time of their own", write=write_duration)
+    default: Times = text("90s", read_times, ALLOWED, "a path silent for longer is a line fault; for transmitters "
+                          "without a time of their own. A name is a number and no claim of conformance", write=str)
     grace_ns: int = duration("90s", "1s", "1h", "after a restart a path has this on top of the rest of its time; once")
     tick_ns: int = duration("64ms", "8ms", "1s", "how often the timing wheel is turned; a line fault is so much late")
+    learn: str = choice("propose", ("off", "propose", "apply"), "times from what paths showed, for transmitters that "
+                        "nobody named. propose: GET /v1/supervision/proposals; apply: from the third frame on")
+    learn_min_ns: int = duration("90s", "5s", "49d", "no learned time is shorter")
+    learn_max_ns: int = duration("25h", "5s", "49d", "no learned time is longer")
+
+    @property
+    def default_ns(self) -> int:
+        """The time of a primary path."""
+        return self.default.primary_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,15 +274,20 @@ class Transmitter:
     key: bytes = text("", read_key, KEY_ALLOWED, "what its frames are encrypted with", write=bytes.hex, secret=True)
     key_file: str = text("", str, "a file with the key on its first line",
                          "better than key: this file is no secret then")
-    supervision_ns: int = text("", lambda value: read_supervision(value) if value else 0,
-                               SUPERVISION_ALLOWED + ' or ""', "empty: as supervision.default",
-                               write=lambda ns: write_duration(ns) if ns else "")
+    supervision: Times = text("", read_times_or_none, ALLOWED + ' or ""', "empty: as supervision.default", write=str)
+    primary: str = text("", read_path_name, "a listener's name, with numbers of the path's key behind it where that is "
+                        'not enough ("default/R1"), or ""', "its primary path; empty: the one that was enrolled first")
     window_past_ns: int = duration("40s", "1s", "36500d", "how far its stamps may lie behind our time")
     window_future_ns: int = duration("20s", "1s", "36500d", "how far its stamps may lie ahead of our time")
     check_clear_stamps: bool = switch(False, "the window holds for clear frames with a stamp, too")
     stale: str = choice("late", ("late", "reject"), "a fire outside the window. late: kept and forwarded as late; "
                         "reject: refused, as everything else is")
     encrypted_only: bool = switch(False, "its clear frames are refused: anybody could send those. Needs a key")
+
+    @property
+    def supervision_ns(self) -> int:
+        """The time of its primary path; 0: as supervision.default."""
+        return self.supervision.primary_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +360,8 @@ def check(config: Config) -> None:
          "certificate so many"),
         (bool(unfit), f"key of {', '.join(unfit[:3])}: allowed with tocsin: is a key of 32 bytes (64 hex digits) "
                       "and an account that is a key id, 1 to 16777215"),
+        (config.supervision.learn_min_ns > config.supervision.learn_max_ns,
+         "supervision.learn_min: allowed is at most supervision.learn_max"),
         (bool(bare), f"private_key and client_ca of listener {', '.join(bare)}: allowed only with certificate"),
         (bool(unasked), f"client_certificate = optional of listener {', '.join(unasked)}: allowed only with client_ca"),
         (bool(keyless), f"encrypted_only = true for {', '.join(keyless[:3])}: allowed only with key or key_file"),

@@ -1,4 +1,4 @@
-"""The parts of the HTTP interface that ask the database by themselves: the registry, and figures."""
+"""The parts of the HTTP interface with routes of their own: the registry, figures, and supervision."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from engine.figures_view import FiguresView
 from engine.operate.figures_routes import FiguresRoutes
 from engine.operate.registry_routes import RegistryRoutes
 from engine.operate.server import AddsRoutes
+from engine.operate.supervision_routes import SupervisionRoutes
 from engine.operate.view import Away
 from engine.registry.editing import Editing
 from engine.words import Change
@@ -27,7 +28,8 @@ class Interfaces:
         """Return their routes."""
         operate = self._engine.config.operate
         return (FiguresRoutes(self._figures, operate.list_rows_max),
-                RegistryRoutes(self._editing, operate.list_rows_max, operate.import_bytes_max))
+                RegistryRoutes(self._editing, operate.list_rows_max, operate.import_bytes_max),
+                SupervisionRoutes(self._engine.learner.mode, self._engine.learner.proposals, operate.list_rows_max))
 
     async def close(self) -> None:
         """Close their connections."""

@@ -25,7 +25,7 @@ cdef struct Learned:         # 24 bytes; what frames showed of a path, written w
     int32_t  offset_s        # its clock minus ours, by the last stamp; OFFSET_NONE
     uint16_t seen            # Seen, ored
     uint8_t  refused_status  # Status or Refusal of the last frame that was refused; 0: none ever
-    uint8_t  unused
+    uint8_t  time_learned    # its supervision time is what its own silences showed
     uint32_t refused_count
     uint32_t unused_too
     int64_t  refused_ms      # wall clock of the last one

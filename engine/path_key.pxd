@@ -16,6 +16,22 @@ cdef struct PathKey:         # 32 bytes, compared as a whole; unused bytes are z
     uint8_t  account_size
 
 
+cdef enum:
+    LISTENER_TEXT_BYTES_MAX = 64
+
+cdef struct ListenerText:
+    char     name[LISTENER_TEXT_BYTES_MAX]
+    char     realm[LISTENER_TEXT_BYTES_MAX]
+    uint32_t realm_size
+
+cdef struct PathText:            # where the parts of a path's text lie in it
+    uint32_t size
+    uint32_t account_at
+    uint32_t realm_at
+    uint32_t realm_size
+    uint32_t rest_at             # listener and numbers: `default/R1/L0`
+
+
 cdef inline void path_key_of(const Frame* frame, uint16_t listener, PathKey* key) noexcept nogil:
     memcpy(key.account, frame.account, ACCOUNT_BYTES_MAX)
     key.receiver = frame.receiver
@@ -35,5 +51,5 @@ cdef inline str number_text(uint32_t number):
     """Show a receiver, line or network number as the frame gave it, with its leading zeros; None when it did not."""
     return f"{number_value(number):0{number_digits(number)}X}" if number != NUMBER_NONE else None
 
-cdef inline uint32_t number_of(str text) except? 0:
-    return number_pack(int(text, 16), len(text))
+cdef inline uint32_t number_of(text) except? 0:
+    return number_pack(int(text, 16), len(text)) if text is not None else NUMBER_NONE

@@ -8,8 +8,9 @@ from libc.string cimport memcmp, memcpy
 from codec.batch cimport NO_PATH
 from codec.limits cimport ACCOUNT_BYTES_MAX
 from engine.index cimport INDEX_NONE, Probe, index_fetch, index_first, index_next, index_put
-from engine.path_key cimport PathKey
-from engine.paths cimport Path, PathTable, path_hash
+from engine.path_key cimport ListenerText, PathKey
+from engine.path_records cimport (CHANGED_MAX, PATH_FAULT, PATH_NEW, PATH_PENDING, PATH_RAISING, PATH_UP, REPORTED_NONE,
+                                  Path, PathRecords, path_hash, path_reported)
 from engine.siphash cimport HashKey, siphash
 
 cdef enum:
@@ -34,7 +35,7 @@ cdef inline uint64_t transmitter_hash(const HashKey* hash_key, const PathKey* ke
     name[17] = key.account_size
     return siphash(hash_key, name, 18)
 
-cdef inline KeyHashes hash_ahead(PathTable paths, const PathKey* key) noexcept nogil:
+cdef inline KeyHashes hash_ahead(PathRecords paths, const PathKey* key) noexcept nogil:
     """Hash a key for link_path, and have the slots that it will look at brought into the cache."""
     cdef KeyHashes hashes
     hashes.path = path_hash(&paths.hash_key, key)
@@ -47,7 +48,15 @@ cdef inline bint same_transmitter(const PathKey* one, const PathKey* other) noex
     return (one.account_size == other.account_size and one.protocol == other.protocol
             and memcmp(one.account, other.account, ACCOUNT_BYTES_MAX) == 0)
 
-cdef inline void link_path(PathTable paths, uint32_t number, KeyHashes hashes) noexcept nogil:
+cdef inline void relieve_expected(PathRecords paths, uint32_t expected, uint32_t number) noexcept nogil:
+    """End the waiting for a transmitter that now has a path of its own, `number`."""
+    cdef ListenerText* here = &paths.listener_text[paths.path[number].key.listener]
+    cdef ListenerText* there = &paths.listener_text[paths.path[expected].key.listener]
+    if (paths.expected(expected) and here.realm_size == there.realm_size
+            and memcmp(here.realm, there.realm, here.realm_size) == 0):
+        paths.relieve(expected)
+
+cdef inline void link_path(PathRecords paths, uint32_t number, KeyHashes hashes) noexcept nogil:
     """Enter path `number` into both indexes; the last path of the transmitter gets it as its sibling."""
     cdef Probe probe = index_first(&paths.by_transmitter, hashes.transmitter)
     cdef uint32_t first
@@ -59,14 +68,35 @@ cdef inline void link_path(PathTable paths, uint32_t number, KeyHashes hashes) n
             index_put(&paths.by_transmitter, hashes.transmitter, number)
             return
         if same_transmitter(&paths.path[first].key, &paths.path[number].key):
-            paths.relieve_expected(first, number)
+            relieve_expected(paths, first, number)
             while paths.sibling[first] != NO_PATH:
                 first = paths.sibling[first]
-                paths.relieve_expected(first, number)
+                relieve_expected(paths, first, number)
             paths.sibling[first] = number
             return
 
-cdef inline bint take_records(PathTable paths, uint32_t first, uint32_t count, const Path* saved) noexcept nogil:
+cdef inline uint8_t take_record(PathRecords paths, uint32_t number, const Path* saved) noexcept nogil:
+    """Take one record over, all but its place in the indexes; return a TakenRecord."""
+    cdef Path* path = &paths.path[number]
+    cdef bint known = path.key.account_size != 0
+    if known and memcmp(&path.key, &saved.key, sizeof(PathKey)) != 0:
+        return RECORD_OTHER
+    memcpy(path, saved, sizeof(Path))
+    if path.state > PATH_PENDING and path_reported(path) != path.state and paths.changed_count < CHANGED_MAX:
+        paths.changed[paths.changed_count] = number      # the store has not told it yet
+        paths.changed_count += 1
+    # What was on its way when the table was saved is decided by the journal that follows.
+    if path.state == PATH_PENDING:
+        path.state = PATH_NEW
+    elif path.state == PATH_RAISING:
+        path.state = PATH_UP
+    elif path.state > PATH_FAULT:
+        path.state = PATH_FAULT
+    paths.states[path.state] += 1
+    path.marks = REPORTED_NONE   # traits are the configuration's, which may be another one now
+    return RECORD_NEW if path.key.account_size and not known else RECORD_KNOWN
+
+cdef inline bint take_records(PathRecords paths, uint32_t first, uint32_t count, const Path* saved) noexcept nogil:
     """Take the records of a snapshot over; False where another path had a number."""
     cdef KeyHashes ahead[LINKS_AHEAD]
     cdef KeyHashes hashes
@@ -78,7 +108,7 @@ cdef inline bint take_records(PathTable paths, uint32_t first, uint32_t count, c
         hashes = ahead[i % LINKS_AHEAD]
         if i + LINKS_AHEAD < count:
             ahead[i % LINKS_AHEAD] = hash_ahead(paths, &saved[i + LINKS_AHEAD].key)
-        taken = paths.take_record(first + i, &saved[i])
+        taken = take_record(paths, first + i, &saved[i])
         if taken == RECORD_OTHER:
             return False
         if taken == RECORD_NEW:

@@ -1,143 +1,17 @@
-# The path table: who we know, and when we heard them last.
+# The path table: every path that the engine knows; what it takes from journal and snapshot, and what people see of it.
 #
-# A path is one way by which a transmitter reaches us. Its record is one cache line: a heartbeat costs one index slot,
-# one record and one store. Records never move and are never removed: a number means its path as long as the journal
-# lives. The memory is reserved for `paths_max` and committed by the kernel as it is used.
-# Receiver threads look up while the loop adds, and write heard_ms, seen_ms, silence_ms, peer and frames; it, the rest.
+# Its records, and all that is done with them without the interpreter, stand in path_records.pxd; who asks for the path
+# table asks for them here.
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp
-from codec.batch cimport NO_PATH, Columns
-from engine.atomics cimport load_64, load_ordered_64, store_8, store_ordered_8
-from engine.index cimport INDEX_NONE, Index, Probe, __builtin_prefetch, index_first, index_next
-from engine.learned cimport Learned
-from engine.path_key cimport PathKey
-from engine.siphash cimport HashKey, siphash
+from libc.stdint cimport int64_t, uint32_t
+from engine.path_key cimport LISTENER_TEXT_BYTES_MAX, ListenerText, PathKey, PathText
+from engine.path_records cimport (CHANGED_MAX, LISTENERS_MAX, MARK_ROLE, PATH_CLEARING, PATH_FAULT, PATH_NEW,
+                                  PATH_PENDING, PATH_RAISING, PATH_RETURNED, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX,
+                                  PATH_UP, REPORTED_NONE, RETURNED_MAX, REVISITS_MAX, TRAIT_COMMAND, TRAIT_UNNAMED,
+                                  TRAIT_WATCHED, Path, PathRecords, PathState, PathTrait, path_clear_trait,
+                                  path_fetch, path_find, path_find_hashed, path_has_role, path_has_trait, path_hash,
+                                  path_mark_role, path_reported, path_set_reported, path_set_trait)
 
-cdef enum:
-    RETURNED_MAX = 4096
-    CHANGED_MAX = 65536
-    LISTENER_TEXT_BYTES_MAX = 64
-    LISTENERS_MAX = 256
-    PATH_TEXT_BYTES_MAX = 320        # protocol:account@realm/listener/R/L/N
-    REPORTED_NONE = 15
-
-cdef enum PathState:         # what is on its way to the journal has a state of its own
-    PATH_NEW = 0             # in memory alone: its enrolment is not journalled
-    PATH_PENDING = 1         # its enrolment is on the way
-    PATH_UP = 2
-    PATH_RAISING = 3         # silent past its supervision time; the line fault is on the way
-    PATH_FAULT = 4           # the line fault is raised
-    PATH_RETURNED = 5        # in fault, and heard again: its fault is about to be cleared
-    PATH_CLEARING = 6        # the end of its fault is on the way
-    PATH_STATE_COUNT = 7
-
-cdef enum PathTrait:         # what the fast path must know of a path
-    TRAIT_WATCHED = 1        # its clear heartbeats are looked at before they count
-    TRAIT_COMMAND = 2        # a command waits for its next frame
-    TRAIT_UNNAMED = 4        # the registry names its transmitter no longer: the policy decides about each frame
-
-cdef struct ListenerText:
-    char     name[LISTENER_TEXT_BYTES_MAX]
-    char     realm[LISTENER_TEXT_BYTES_MAX]
-    uint32_t realm_size
-
-cdef struct PathText:            # where the parts of a path's text lie in it
-    uint32_t size
-    uint32_t account_at
-    uint32_t realm_at
-    uint32_t realm_size
-    uint32_t rest_at             # listener and numbers: `default/R1/L0`
-
-cdef struct Path:            # 64 bytes
-    PathKey  key
-    int64_t  heard_ms        # listening time of the last valid frame
-    int64_t  seen_ms         # wall clock of it, for people; 0 = never
-    uint32_t supervision_ms  # 0 = not supervised
-    uint32_t silence_ms      # longest silence of this quarter of an hour
-    uint32_t peer            # hash of the address that spoke last
-    uint16_t frames          # valid frames of this quarter of an hour; stops at 65535
-    uint8_t  state           # PathState
-    uint8_t  marks           # lower half: state that the database holds, or REPORTED_NONE; upper half: PathTrait, ored
-
-cdef class PathTable:
-    cdef Path* path                  # owned, aligned to 64
-    cdef uint32_t* sibling           # the next path of the same transmitter, or NO_PATH
-    cdef int64_t* enrolled_ms        # wall clock
-    cdef Learned* learned            # zeros until written: offset_s 0 with `seen` 0 says nothing
-    cdef uint32_t count
-    cdef uint32_t paths_max
-    cdef Index by_key
-    cdef Index by_transmitter        # number of the transmitter's first path
-    cdef HashKey hash_key
-    cdef uint32_t states[7]          # paths in each PathState
-    cdef uint32_t returned[RETURNED_MAX]   # paths in PATH_RETURNED
-    cdef uint32_t returned_count
-    cdef uint32_t changed[CHANGED_MAX]     # paths whose state changed since the store last asked
-    cdef uint32_t changed_count            # beyond CHANGED_MAX the store finds them by looking at all
-    cdef public bint shared          # receiver threads touch paths too
-    cdef readonly uint64_t peer_changes
-    cdef readonly list listeners     # [(name, realm)]; a path key holds the index
-    cdef dict listener_numbers
-    cdef ListenerText* listener_text # owned; by listener number
-
-    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
-                      int64_t seen_ms) noexcept nogil
-    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
-                   int64_t seen_ms) noexcept nogil
-    cdef uint8_t take_record(self, uint32_t number, const Path* saved) noexcept nogil   # TakenRecord
-    cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil
+cdef class PathTable(PathRecords):
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1
-    cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil
-    cdef void note_return(self, uint32_t number) noexcept nogil
-    cdef bint expected(self, uint32_t number) noexcept nogil
-    cdef void relieve(self, uint32_t number) noexcept nogil
-    cdef void relieve_expected(self, uint32_t expected, uint32_t number) noexcept nogil
-    cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil
-
-
-cdef inline uint64_t path_hash(const HashKey* hash_key, const PathKey* key) noexcept nogil:
-    return siphash(hash_key, <const uint8_t*>key, sizeof(PathKey))
-
-cdef inline void path_fetch(const Path* path, const Learned* learned, const Index* by_key,
-                            uint64_t hash) noexcept nogil:
-    """Have what a hash leads to brought into the cache, without waiting for it; the slot should be there.
-
-    learned  is asked for as well: the first frame of a path in a quarter of an hour is looked at closely
-    """
-    cdef Probe probe = index_first(by_key, hash)
-    cdef uint32_t number = index_next(by_key, &probe)
-    if number != INDEX_NONE:
-        __builtin_prefetch(&path[number])
-        __builtin_prefetch(&learned[number])
-
-cdef inline uint32_t path_find(const Path* path, const Index* by_key, const HashKey* hash_key,
-                               const PathKey* key) noexcept nogil:
-    """Return the number of the path with this key, or NO_PATH."""
-    return path_find_hashed(path, by_key, path_hash(hash_key, key), key)
-
-cdef inline uint32_t path_find_hashed(const Path* path, const Index* by_key, uint64_t hash,
-                                      const PathKey* key) noexcept nogil:
-    cdef Probe probe = index_first(by_key, hash)
-    cdef uint32_t number
-    while True:
-        number = index_next(by_key, &probe)
-        if number == INDEX_NONE:
-            return NO_PATH
-        if memcmp(&path[number].key, key, sizeof(PathKey)) == 0:
-            return number
-
-cdef inline uint8_t path_reported(const Path* path) noexcept nogil:
-    return path.marks & 15
-
-cdef inline void path_set_reported(Path* path, uint8_t state) noexcept nogil:
-    store_8(&path.marks, path.marks & 0xF0 | state)
-
-cdef inline bint path_has_trait(const Path* path, PathTrait trait) noexcept nogil:
-    return path.marks >> 4 & trait
-
-cdef inline void path_set_trait(Path* path, PathTrait trait) noexcept nogil:
-    store_8(&path.marks, path.marks | trait << 4)
-
-cdef inline void path_clear_trait(Path* path, PathTrait trait) noexcept nogil:
-    store_8(&path.marks, path.marks & ~(trait << 4))
+    cdef str shown_state(self, uint32_t number)

@@ -1,43 +1,41 @@
 from collections.abc import Iterator
 
 from codec.batch import Batch
+from engine.path_records import PathRecords
 
 PATH_STATE_TEXT: dict[int, str]
 SEEN_TEXT: dict[int, str]
 
-class PathTable:
-    """Every path that the engine knows, by number.
+class PathTable(PathRecords):
+    """Every path that the engine knows, by number."""
 
-    paths_max  records that memory is reserved for;  hash_key  16 random bytes
-    """
-
-    listeners: list[tuple[str, str]]
-    peer_changes: int
-    shared: bool
-    """Whether receiver threads touch paths too."""
-
-    def __init__(self, paths_max: int, hash_key: bytes) -> None: ...
-    def __len__(self) -> int: ...
     def states_in(self) -> dict[str, int]:
         """Return how many paths are new, pending, up and in fault."""
-    def listener(self, name: str, realm: str) -> int:
-        """Return the number of a listener, a new one if need be. Raises ValueError beyond 256 or 63 characters."""
     def supervise(self, number: int, supervision_ms: int) -> None:
         """Set a path's supervision time; 0 = none. Raises IndexError."""
-    def key_text(self, number: int) -> str:
-        """Return a path's key, such as `dc09:0123@north/default/R1/L0`. Raises IndexError."""
-    def transmitter_text(self, number: int) -> str:
-        """Return the key of a path's transmitter, such as `dc09:0123@north`. Raises IndexError."""
-    def paths_of(self, transmitter: str) -> list[int]:
-        """Return the numbers of a transmitter's paths; none when it is unknown."""
-    def is_first(self, number: int) -> bool:
-        """Tell whether a path is the first of its transmitter. Raises IndexError."""
+    def set_default_times(self, primary_ms: int, alternate_ms: int = 0, alone_ms: int = 0) -> None:
+        """Say what transmitters have that nobody named; what they have already stays."""
+    def supervise_transmitter(self, transmitter: str, primary_ms: int, alternate_ms: int = 0, alone_ms: int = 0,
+                              primary: str | None = None) -> None:
+        """Give a transmitter its supervision times: all its paths, and those that are enrolled later.
+
+        primary_ms    of its primary path; 0: as nobody had named it, the default
+        alternate_ms  of its other paths while that is up; 0: every path has primary_ms
+        alone_ms      of its other paths while that is in fault; 0: primary_ms
+        primary       which one that is: a listener and perhaps numbers, `default/R1`; empty: the first; None: as it was
+
+        A time that is shorter than the silence so far begins anew. A line fault stays until the path is heard.
+        """
+    def in_system_fault(self, number: int) -> bool:
+        """Tell whether all supervised paths of a path's transmitter are in fault, two or more. Raises IndexError."""
     def stop_supervising(self, number: int) -> None:
         """Supervise a path no longer; a line fault that it has ends. Raises IndexError."""
     def is_expected(self, number: int) -> bool:
         """Tell whether a path only stands for a transmitter that the configuration names. Raises IndexError."""
     def scan(self, start: int, state: str | None, limit: int) -> list[int]:
         """Return the first paths, from number `start` on, of transmitters that have a path in `state`, at most `limit`.
+
+        state  one of PATH_STATE_TEXT, `never_heard` (it never spoke), or None
 
         Cost  some nanoseconds for each path that is passed over
         """
@@ -58,7 +56,6 @@ class PathTable:
         """Take back what the rows of a batch that could not be journalled had changed in advance."""
     def save(self) -> Iterator[bytes]:
         """Return the table in chunks, to be drawn on any thread; frames may touch paths meanwhile."""
-    def chunks(self, count: int, head: bytes) -> Iterator[bytes]: ...
     def load(self, saved: bytes | memoryview) -> None:
         """Fill an empty table. Raises ValueError when the bytes are no table or do not fit."""
     def renew(self, saved: bytes | memoryview) -> None:

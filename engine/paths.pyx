@@ -1,31 +1,29 @@
-"""The path table: every path that the engine knows, in flat arrays that only grow.
-
-Rejected: a Python object a path (some 400 bytes and a dictionary look-up a heartbeat); moving records to grow
-(a reader on another thread would see them go); the peer address as part of the key (a transmitter behind a mobile
-network changes it every day, and would be another one each time).
-"""
+"""The path table: what it takes from journal and snapshot, and what people see of it."""
 import struct
+from itertools import chain
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uintptr_t
-from libc.stdio cimport snprintf
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uintptr_t
+from libc.string cimport memcmp, memcpy, memset
 
-from codec.batch cimport Batch, Columns, Text
-from codec.frame cimport NUMBER_NONE
-from codec.limits cimport ACCOUNT_BYTES_MAX
-from codec.words cimport PROTOCOL_COUNT, ROW_ENROLMENT, STATE_CLEARED, STATE_RAISED
-from codec.words import PROTOCOL_NUMBER, PROTOCOL_TEXT
-from engine.index cimport index_create, index_destroy
+from codec.batch cimport NO_PATH, Batch, Columns
+from codec.words cimport ROW_ENROLMENT, STATE_CLEARED, STATE_RAISED
+from codec.words import PROTOCOL_NUMBER
+from engine.atomics cimport load_ordered_64
 from engine.learned cimport (OFFSET_NONE, SEEN_BCD_CLOCK, SEEN_BINARY_CHECKSUM, SEEN_BINARY_CLOCK,
                              SEEN_CHECKSUM_OVER_CR, SEEN_CLEAR, SEEN_ENCRYPTED, SEEN_NO_HEADER_ACCOUNT,
-                             SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, learned_add, learned_remove)
-from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
-from engine.own_rows cimport is_own_line_fault, tells_unreadable_token
-from engine.path_key cimport number_of, number_text, write_number
-from engine.path_linking cimport (RECORD_KNOWN, RECORD_NEW, RECORD_OTHER, hash_ahead, link_path, take_records,
-                                 transmitter_hash)
+                             SEEN_NO_LINE_NUMBER, SEEN_REPLAYED, SEEN_UNREADABLE_TOKEN, Learned, learned_add,
+                             learned_remove)
+from engine.own_rows cimport is_own_line_fault, is_own_system_fault, tells_unreadable_token
+from engine.path_key cimport PathKey, number_of, number_text
+from engine.path_linking cimport take_records
+from engine.path_members cimport members_of, role_made, role_of
+from engine.path_role cimport SYSTEM_CLEARING, SYSTEM_FAULT, SYSTEM_UP, Members, PathRole, PathTimes
+from engine.path_roles cimport (begin_anew, deadline_ms, retract_system, settle_system, shortest_ms, system_of,
+                               take_roles, time_ms)
+
+from engine.path_naming import read_enrolment
+from engine.pieces import pieces
 
 PATH_STATE_TEXT = {PATH_NEW: "new", PATH_PENDING: "pending", PATH_UP: "up", PATH_RAISING: "up", PATH_FAULT: "fault",
                    PATH_RETURNED: "fault", PATH_CLEARING: "fault"}
@@ -36,125 +34,28 @@ SEEN_TEXT = {
     SEEN_BCD_CLOCK: "clock in BCD", SEEN_BINARY_CLOCK: "clock in binary", SEEN_REPLAYED: "a frame that was replayed",
 }
 SNAPSHOT_CHUNK_PATHS = 65536     # records, then times of enrolment, then habits of so many
-PIECE_BYTES = 1 << 18            # of a snapshot, copied at once: it stays in a processor's cache until it is written
 
 
-cdef char protocol_name[PROTOCOL_COUNT][16]
+cdef void settle(PathTable paths, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil:
+    """Let a line fault that was on its way arrive. Who spoke meanwhile, and is within its time, has returned.
+
+    Listening time alone can tell: the wall clock may have been set back since the transmitter was last seen.
+    """
+    cdef Path* path = &paths.path[number]
+    if state == STATE_RAISED and path.state == PATH_RAISING:
+        paths.set_state(number, PATH_FAULT)
+        if load_ordered_64(&path.heard_ms) + shortest_ms(paths, number) > now_ms:
+            paths.note_return(number)
+    elif state == STATE_CLEARED and path.state == PATH_CLEARING:
+        paths.set_state(number, PATH_UP)
 
 
-cdef int fill_protocols() except -1:
-    cdef bytes text
-    for number, name in PROTOCOL_TEXT.items():
-        text = name.encode()
-        memcpy(protocol_name[<int>number], PyBytes_AS_STRING(text), len(text) + 1)
-    return 0
-
-
-fill_protocols()
-
-
-cdef bytes copied(const char* start, size_t size):
-    """Copy memory into an object that nobody else has yet, off the interpreter's lock: the loop goes on meanwhile."""
-    copy = PyBytes_FromStringAndSize(NULL, size)
-    cdef char* out = PyBytes_AS_STRING(copy)
-    with nogil:
-        memcpy(out, start, size)
-    return copy
-
-
-cdef class PathTable:
-    def __cinit__(self, uint32_t paths_max, bytes hash_key not None):
-        self.hash_key.first, self.hash_key.second = struct.unpack("<QQ", hash_key)
-        self.paths_max = paths_max
-        self.path = <Path*>memory_reserve_wide(<size_t>paths_max * sizeof(Path))
-        self.sibling = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
-        self.enrolled_ms = <int64_t*>memory_reserve(<size_t>paths_max * 8)
-        self.learned = <Learned*>memory_reserve_wide(<size_t>paths_max * sizeof(Learned))
-        index_create(&self.by_key, paths_max, True)
-        index_create(&self.by_transmitter, paths_max, True)
-        self.listeners = []
-        self.listener_numbers = {}
-        self.listener_text = <ListenerText*>calloc(LISTENERS_MAX, sizeof(ListenerText))
-        if self.listener_text == NULL:
-            raise MemoryError()
-
-    def __dealloc__(self):
-        memory_release(self.path, <size_t>self.paths_max * sizeof(Path))
-        memory_release(self.sibling, <size_t>self.paths_max * 4)
-        memory_release(self.enrolled_ms, <size_t>self.paths_max * 8)
-        memory_release(self.learned, <size_t>self.paths_max * sizeof(Learned))
-        index_destroy(&self.by_key)
-        index_destroy(&self.by_transmitter)
-        free(self.listener_text)
-
-    def __len__(self):
-        return self.count
-
+cdef class PathTable(PathRecords):
     def states_in(self):
         counts = dict.fromkeys(PATH_STATE_TEXT.values(), 0)
         for state, text in PATH_STATE_TEXT.items():
             counts[text] += self.states[<int>state]
         return counts
-
-    def listener(self, str name not None, str realm not None):
-        known = self.listener_numbers.get((name, realm))
-        if known is not None:
-            return known
-        cdef uint32_t number = len(self.listeners)
-        raw_name, raw_realm = name.encode("ascii"), realm.encode("ascii")
-        if number == LISTENERS_MAX or max(len(raw_name), len(raw_realm)) >= LISTENER_TEXT_BYTES_MAX:
-            raise ValueError(f"listener {name!r}: too many listeners, or a name or realm of 64 characters and more")
-        cdef ListenerText* text = &self.listener_text[number]
-        memcpy(text.name, PyBytes_AS_STRING(raw_name), len(raw_name) + 1)
-        memcpy(text.realm, PyBytes_AS_STRING(raw_realm), len(raw_realm) + 1)
-        text.realm_size = len(raw_realm)
-        self.listeners.append((name, realm))
-        self.listener_numbers[name, realm] = number
-        return number
-
-    cdef uint32_t add(self, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
-                      int64_t seen_ms) noexcept nogil:
-        """Add a path that the caller knows to be absent; return its number, or NO_PATH when the table is full."""
-        if self.count == self.paths_max:
-            return NO_PATH
-        cdef uint32_t number = self.count
-        self.count += 1
-        self.states[<int>PATH_NEW] += 1
-        self.fill(number, key, supervision_ms, heard_ms, seen_ms)
-        return number
-
-    cdef void fill(self, uint32_t number, const PathKey* key, uint32_t supervision_ms, int64_t heard_ms,
-                   int64_t seen_ms) noexcept nogil:
-        """Write record `number`, which is new and belongs to nobody yet, and enter it into the indexes."""
-        cdef Path* path = &self.path[number]
-        memset(path, 0, sizeof(Path))
-        path.key = key[0]
-        path.heard_ms = heard_ms
-        path.seen_ms = seen_ms
-        path.supervision_ms = supervision_ms
-        path.marks = REPORTED_NONE
-        self.enrolled_ms[number] = seen_ms
-        link_path(self, number, hash_ahead(self, key))
-
-    cdef bint expected(self, uint32_t number) noexcept nogil:
-        """Tell whether a path stands for a transmitter that the configuration names, and has never spoken itself."""
-        cdef const Path* path = &self.path[number]
-        return (load_64(&path.seen_ms) == 0 and path.key.receiver == NUMBER_NONE and path.key.line == NUMBER_NONE
-                and path.key.network == NUMBER_NONE)
-
-    cdef void relieve_expected(self, uint32_t expected, uint32_t number) noexcept nogil:
-        """End the waiting for a transmitter that now has a path of its own, `number`."""
-        cdef ListenerText* here = &self.listener_text[self.path[number].key.listener]
-        cdef ListenerText* there = &self.listener_text[self.path[expected].key.listener]
-        if (self.expected(expected) and here.realm_size == there.realm_size
-                and memcmp(here.realm, there.realm, here.realm_size) == 0):
-            self.relieve(expected)
-
-    cdef void relieve(self, uint32_t number) noexcept nogil:
-        """Supervise a path no longer; a line fault that it has ends."""
-        self.path[number].supervision_ms = 0
-        if self.path[number].state == PATH_FAULT:
-            self.note_return(number)
 
     def stop_supervising(self, uint32_t number):
         if number >= self.count:
@@ -166,119 +67,85 @@ cdef class PathTable:
             raise IndexError(number)
         return bool(self.expected(number))
 
-    cdef void set_state(self, uint32_t number, uint8_t state) noexcept nogil:
-        self.states[self.path[number].state] -= 1
-        self.states[state] += 1
-        store_ordered_8(&self.path[number].state, state)
-        if self.changed_count < CHANGED_MAX:
-            self.changed[self.changed_count] = number
-        self.changed_count += self.changed_count <= CHANGED_MAX
-
-    cdef void note_return(self, uint32_t number) noexcept nogil:
-        """Note that a path in fault was heard. When the list is full its next frame tries again."""
-        if self.returned_count < RETURNED_MAX:
-            self.returned[self.returned_count] = number
-            self.returned_count += 1
-            self.set_state(number, PATH_RETURNED)
-
     def supervise(self, uint32_t number, uint32_t supervision_ms):
         if number >= self.count:
             raise IndexError(number)
         self.path[number].supervision_ms = supervision_ms
+        begin_anew(self, number)
 
-    cdef PathText write_text(self, uint32_t number, char* out) noexcept nogil:
-        """Write a path's key as text into `out`, which has room for PATH_TEXT_BYTES_MAX bytes."""
-        cdef PathKey* key = &self.path[number].key
-        cdef ListenerText* listener = &self.listener_text[key.listener]
-        cdef PathText text
-        cdef int at = snprintf(out, 20, b"%s:", protocol_name[key.protocol])
-        text.account_at = at
-        memcpy(out + at, key.account, key.account_size)
-        at += key.account_size
-        text.realm_at = at + 1
-        text.realm_size = listener.realm_size
-        if listener.realm_size:
-            at += snprintf(out + at, LISTENER_TEXT_BYTES_MAX + 1, b"@%s", listener.realm)
-        text.rest_at = at + 1
-        at += snprintf(out + at, LISTENER_TEXT_BYTES_MAX + 1, b"/%s", listener.name)
-        at += write_number(out + at, b"R", key.receiver)
-        at += write_number(out + at, b"L", key.line)
-        at += write_number(out + at, b"N", key.network)
-        text.size = at
-        return text
+    def set_default_times(self, uint32_t primary_ms, uint32_t alternate_ms=0, uint32_t alone_ms=0):
+        self.named.default = (primary_ms, alternate_ms, alone_ms)
+        self.naming = bool(self.named)
 
-    def key_text(self, uint32_t number):
-        cdef char out[PATH_TEXT_BYTES_MAX]
+    def supervise_transmitter(self, str transmitter not None, uint32_t primary_ms, uint32_t alternate_ms=0,
+                              uint32_t alone_ms=0, primary=None):
+        cdef PathTimes times = PathTimes(primary_ms, alternate_ms, alone_ms or primary_ms)
+        if primary is not None:
+            self.named.set_primary(transmitter, primary)
+        numbers = self.paths_of(transmitter)
+        if not numbers:
+            self.named.wait(transmitter, (times.primary_ms, times.alternate_ms, times.alone_ms))
+        self.naming = bool(self.named)
+        if primary_ms == 0:
+            times.primary_ms, times.alternate_ms, times.alone_ms = self.named.default
+        spoke = [number for number in numbers if not self.expected(number)]
+        for number in numbers[:1]:
+            self.give_times(number, &times)
+        for number in numbers:
+            if times.primary_ms == 0 or spoke and number not in spoke:
+                self.relieve(number)
+            if primary_ms == 0 and times.alternate_ms == 0:
+                memset(&role_made(self, number).times, 0, sizeof(PathTimes))     # as if nobody had named it
+
+    def in_system_fault(self, uint32_t number):
         if number >= self.count:
             raise IndexError(number)
-        cdef PathText text = self.write_text(number, out)
-        return out[:text.size].decode("ascii")
-
-    def transmitter_text(self, uint32_t number):
-        cdef char out[PATH_TEXT_BYTES_MAX]
-        if number >= self.count:
-            raise IndexError(number)
-        cdef PathText text = self.write_text(number, out)
-        return out[:text.rest_at - 1].decode("ascii")
-
-    def paths_of(self, str transmitter not None):
-        cdef PathKey key
-        cdef uint32_t number
-        memset(&key, 0, sizeof(PathKey))
-        protocol, _, rest = transmitter.partition(":")
-        account = rest.partition("@")[0].upper().encode("ascii", "replace")
-        if protocol not in PROTOCOL_NUMBER or not 0 < len(account) <= ACCOUNT_BYTES_MAX:
-            return []
-        key.protocol = PROTOCOL_NUMBER[protocol]
-        key.account_size = len(account)
-        memcpy(key.account, PyBytes_AS_STRING(account), len(account))
-        cdef Probe probe = index_first(&self.by_transmitter, transmitter_hash(&self.hash_key, &key))
-        found = []
-        while True:
-            number = index_next(&self.by_transmitter, &probe)
-            if number == INDEX_NONE:
-                break
-            while number != NO_PATH:
-                if self.transmitter_text(number).lower() == transmitter.lower():
-                    found.append(number)
-                number = self.sibling[number]
-        return sorted(set(found))
-
-    def is_first(self, uint32_t number):
-        """Tell whether a path is the first of its transmitter; False for a record without an account."""
-        if number >= self.count:
-            raise IndexError(number)
-        return self.path[number].key.account_size != 0 and self.paths_of(self.transmitter_text(number))[0] == number
+        cdef Members members = members_of(self, number)
+        return members.count > 1 and system_of(self, &members).system in (SYSTEM_FAULT, SYSTEM_CLEARING)
 
     def scan(self, uint32_t start, state, uint32_t limit):
-        cdef uint32_t number, other
+        cdef uint32_t number, i, mask = 0
+        cdef Members members
         cdef bint wanted
-        cdef uint32_t mask = 0
         for value, text in PATH_STATE_TEXT.items():
             mask |= <uint32_t>(state is None or text == state) << <int>value
+        if state in ("new", "never_heard"):
+            mask = 0xFFFFFFFF            # those that stand for a transmitter are told apart below
         found = []
         for number in range(start, self.count):
-            if self.path[number].key.account_size == 0:
+            if (self.sibling[number] == NO_PATH and not path_has_role(&self.path[number])
+                    and not mask >> self.path[number].state & 1):
                 continue
-            other = number
-            wanted = False
-            while other != NO_PATH and not wanted:
-                wanted = mask >> self.path[other].state & 1
-                other = self.sibling[other]
-            if wanted and self.is_first(number):
+            members = members_of(self, number)
+            if members.count == 0 or min(members.first, members.expected) != number:     # NO_PATH is the largest
+                continue
+            wanted = state is None or state == "never_heard" and self.expected(members.first)
+            for i in range(0 if wanted else members.count):
+                wanted = wanted or self.shown_state(members.path[i]) == state
+            if wanted:
                 found.append(number)
                 if len(found) == limit:
                     break
         return found
 
+    cdef str shown_state(self, uint32_t number):
+        if self.path[number].state == PATH_UP and self.expected(number):
+            return "new"
+        return PATH_STATE_TEXT[self.path[number].state]
+
     def show(self, uint32_t number):
         if number >= self.count:
             raise IndexError(number)
         cdef Path* path = &self.path[number]
+        cdef const PathRole* role = role_of(self, number)
+        dual = role != NULL and role.times.alternate_ms != 0
+        times = (role.times.primary_ms, role.times.alternate_ms, role.times.alone_ms) if dual else None
         return {"path": self.key_text(number), "transmitter": self.transmitter_text(number),
-                "state": "new" if path.state == PATH_UP and self.expected(number) else PATH_STATE_TEXT[path.state],
-                "last_seen_ms": path.seen_ms or None,
-                "enrolled_ms": self.enrolled_ms[number], "supervision_ms": path.supervision_ms or None,
+                "state": self.shown_state(number), "last_seen_ms": path.seen_ms or None,
+                "enrolled_ms": self.enrolled_ms[number], "supervision_ms": time_ms(self, number) or None,
+                "role": ("alternate" if role.alternate else "primary") if dual else None, "times_ms": times,
+                "learned": bool(self.learned[number].time_learned),
+                "deadline_ms": deadline_ms(self, number) if path.supervision_ms else None,
                 "listener": self.listeners[path.key.listener][0],
                 "receiver": number_text(path.key.receiver), "line": number_text(path.key.line),
                 "network": number_text(path.key.network)}
@@ -305,26 +172,21 @@ cdef class PathTable:
                 self.enrol_at(number, batch.text(c.native[row]), c.received_ns[row] // 1000000)
                 if self.path[number].state < PATH_UP:
                     self.set_state(number, PATH_UP)
+                    if path_has_role(&self.path[number]):
+                        self.note_revisit(number)
             elif is_own_line_fault(c, row) and number < self.count:
                 if replayed:
                     self.set_state(number, PATH_FAULT if c.state[row] == STATE_RAISED else PATH_UP)
                 else:
-                    self.settle(number, c.state[row], now_ms)
+                    settle(self, number, c.state[row], now_ms)
+            elif is_own_system_fault(c, row) and number < self.count:
+                if replayed:
+                    role_made(self, number).system = SYSTEM_FAULT if c.state[row] == STATE_RAISED else SYSTEM_UP
+                else:
+                    settle_system(role_made(self, number), c.state[row] == STATE_RAISED)
+                    self.note_revisit(number)
             elif tells_unreadable_token(c, row) and number < self.count:
                 learned_add(&self.learned[number], SEEN_UNREADABLE_TOKEN)
-
-    cdef void settle(self, uint32_t number, uint8_t state, int64_t now_ms) noexcept nogil:
-        """Let a line fault that was on its way arrive. Who spoke meanwhile, and is within its time, has returned.
-
-        Listening time alone can tell: the wall clock may have been set back since the transmitter was last seen.
-        """
-        cdef Path* path = &self.path[number]
-        if state == STATE_RAISED and path.state == PATH_RAISING:
-            self.set_state(number, PATH_FAULT)
-            if load_ordered_64(&path.heard_ms) + path.supervision_ms > now_ms:
-                self.note_return(number)
-        elif state == STATE_CLEARED and path.state == PATH_CLEARING:
-            self.set_state(number, PATH_UP)
 
     def retract(self, Batch batch not None):
         """Take back what the rows of a batch that could not be journalled had changed in advance."""
@@ -341,13 +203,17 @@ cdef class PathTable:
                     self.set_state(number, PATH_UP)
                 elif c.state[row] == STATE_CLEARED and self.path[number].state == PATH_CLEARING:
                     self.set_state(number, PATH_FAULT)
+            elif is_own_system_fault(c, row):
+                retract_system(role_made(self, number), c.state[row] == STATE_RAISED)
+                self.note_revisit(number)
             elif tells_unreadable_token(c, row):
                 learned_remove(&self.learned[number], SEEN_UNREADABLE_TOKEN)
 
     cdef int enrol_at(self, uint32_t number, str text, int64_t seen_ms) except -1:
         """Enter the path that an enrolment row names, such as `dc09:0123@north/default/R1/L0 supervision=90000`.
 
-        `expected` behind that: it is named by the configuration, and has not spoken.
+        `expected` behind that: it is named by the configuration, and has not spoken. `learned`: a known path has this
+        time from here on.
 
         Numbers whose own enrolment never reached the journal stay behind as records without an account.
         """
@@ -356,47 +222,39 @@ cdef class PathTable:
         while self.count <= number:
             self.count += 1
             self.states[<int>PATH_NEW] += 1
+        said = read_enrolment(text)
         if self.path[number].key.account_size:
+            if said.learned:
+                self.path[number].supervision_ms = said.times[0]
+                self.learned[number].time_learned = 1
+                begin_anew(self, number)
             return 0
         cdef PathKey key
-        key_text, _, supervision = text.partition(" supervision=")
-        transmitter, listener, *numbers = key_text.split("/")
-        protocol, _, rest = transmitter.partition(":")
-        account, _, realm = rest.partition("@")
-        supervision, _, expected = supervision.partition(" ")
+        cdef PathTimes times
         memset(&key, 0, sizeof(PathKey))
-        raw = account.encode()
+        raw = said.account.encode()
         memcpy(key.account, PyBytes_AS_STRING(raw), len(raw))
         key.account_size = len(raw)
-        key.protocol = PROTOCOL_NUMBER[protocol]
-        key.listener = self.listener(listener, realm)
-        for part in numbers:
-            if part[0] == "R":
-                key.receiver = number_of(part[1:])
-            elif part[0] == "L":
-                key.line = number_of(part[1:])
-            else:
-                key.network = number_of(part[1:])
-        self.fill(number, &key, int(supervision or 0), 0, 0 if expected else seen_ms)
+        key.protocol = PROTOCOL_NUMBER[said.protocol]
+        key.listener = self.listener(said.listener, said.realm)
+        key.receiver, key.line = number_of(said.numbers.get("R")), number_of(said.numbers.get("L"))
+        key.network = number_of(said.numbers.get("N"))
+        times.primary_ms, times.alternate_ms, times.alone_ms = said.times
+        self.fill(number, &key, times.primary_ms, 0, 0 if said.expected else seen_ms)
+        if times.alternate_ms:
+            self.place(number, &times)
         self.enrolled_ms[number] = seen_ms
         return 0
 
     def save(self):
         # The extent is read now, on the caller's thread: a record that is being added later is not in it.
         listeners = "\n".join(f"{name}\t{realm}" for name, realm in self.listeners).encode()
-        return self.chunks(self.count, struct.pack("<II", self.count, len(listeners)) + listeners)
-
-    def chunks(self, uint32_t count, bytes head):
-        cdef uint32_t at = 0, size
-        yield head
-        while at < count:                # a receiver thread may be touching: each word of a record is whole
-            size = min(SNAPSHOT_CHUNK_PATHS, count - at)
-            for start, length in ((<uintptr_t>(self.path + at), size * sizeof(Path)),
-                                  (<uintptr_t>(self.enrolled_ms + at), size * 8),
-                                  (<uintptr_t>(self.learned + at), size * sizeof(Learned))):
-                for offset in range(0, length, PIECE_BYTES):
-                    yield copied(<const char*><uintptr_t>(start + offset), min(PIECE_BYTES, length - offset))
-            at += size
+        arrays = [(<uintptr_t>self.path, sizeof(Path)), (<uintptr_t>self.enrolled_ms, 8),
+                  (<uintptr_t>self.learned, sizeof(Learned))]
+        # A receiver thread may be touching: each word of a record is whole.
+        return chain([struct.pack("<II", self.count, len(listeners)) + listeners],
+                     pieces(self, arrays, self.count, SNAPSHOT_CHUNK_PATHS),
+                     pieces(self, [(<uintptr_t>self.role, sizeof(PathRole))], self.role_count, SNAPSHOT_CHUNK_PATHS))
 
     def load(self, saved not None):
         """Fill an empty table from what `save` gave; raises ValueError when it is no such thing."""
@@ -419,7 +277,8 @@ cdef class PathTable:
         start = &saved[0]
         count, listeners_size = struct.unpack_from("<II", saved)
         offset = 8 + listeners_size
-        if <size_t>saved.shape[0] != offset + <size_t>count * (sizeof(Path) + 8 + sizeof(Learned)):
+        if (<size_t>saved.shape[0] < offset + <size_t>count * (sizeof(Path) + 8 + sizeof(Learned))
+                or (saved.shape[0] - offset - <size_t>count * (sizeof(Path) + 8 + sizeof(Learned))) % sizeof(PathRole)):
             raise ValueError("path table of the wrong length")
         if count > self.paths_max:
             raise ValueError(f"{count} paths do not fit into paths.max = {self.paths_max}")
@@ -441,27 +300,11 @@ cdef class PathTable:
         self.count = count
         if not same:
             raise ValueError("path table of another engine")
-
-    cdef uint8_t take_record(self, uint32_t number, const Path* saved) noexcept nogil:
-        """Take one record over, all but its place in the indexes; return a TakenRecord."""
-        cdef Path* path = &self.path[number]
-        cdef bint known = path.key.account_size != 0
-        if known and memcmp(&path.key, &saved.key, sizeof(PathKey)) != 0:
-            return RECORD_OTHER
-        memcpy(path, saved, sizeof(Path))
-        if path.state > PATH_PENDING and path_reported(path) != path.state and self.changed_count < CHANGED_MAX:
-            self.changed[self.changed_count] = number      # the store has not told it yet
-            self.changed_count += 1
-        # What was on its way when the table was saved is decided by the journal that follows.
-        if path.state == PATH_PENDING:
-            path.state = PATH_NEW
-        elif path.state == PATH_RAISING:
-            path.state = PATH_UP
-        elif path.state > PATH_FAULT:
-            path.state = PATH_FAULT
-        self.states[path.state] += 1
-        path.marks = REPORTED_NONE   # traits are the configuration's, which may be another one now
-        return RECORD_NEW if path.key.account_size and not known else RECORD_KNOWN
+        take_roles(self, <const PathRole*>(start + offset), <uint32_t>((saved.shape[0] - offset) // sizeof(PathRole)))
+        for at in range(count):
+            if self.role_at[at] or self.sibling[at] != NO_PATH:
+                self.place(at)
+        self.revisits = 0
 
     def check(self):
         """Raise AssertionError unless every path is found by its key and the states are counted right."""

@@ -73,6 +73,7 @@ from engine.store.embedded import EmbeddedPostgres
 from engine.store.keeping import PathKeeper
 from engine.store.queries import Queries
 from engine.store.writer import Store
+from engine.supervise.learning import Learner
 from engine.supervise.listening import ListeningClock
 from engine.supervise.supervisor import Supervisor
 from engine.supervise.touch_file import TouchFile
@@ -209,6 +210,8 @@ class Pipeline:
         self.listening = ListeningClock(listening_ms, self.clock.monotonic_ns())
         self.supervisor = Supervisor(self.paths, Wheel(config.paths.max, self.listening.listening_ms), self.listening,
                                      self.clock, self.admit)
+        self.learner = Learner(self.paths, self.admit, self.clock, config.supervision.learn,
+                               config.supervision.learn_min_ns // MS, config.supervision.learn_max_ns // MS)
         log.info("recovered", extra={"paths": len(self.paths), "alarms": self.filter.alarms_open,
                                      "number": journal.durable().number, "snapshot": at})
 
@@ -431,6 +434,7 @@ class Pipeline:
         while True:
             self.supervisor.note_drops(sum(one.drops() for one in self.listeners()))
             more = self.supervisor.turn()
+            self.learner.turn()
             self.on_rows()
             await asyncio.sleep(0 if more else tick_s)
 

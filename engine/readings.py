@@ -133,6 +133,9 @@ def bind_supervise(metrics: Metrics, engine: Pipeline) -> None:
     metrics.bind("tocsin_supervision_excused_total", lambda: supervisor.excused)
     metrics.bind("tocsin_supervision_credited_seconds_total", lambda: engine.listening.credited_ms / 1000)
     metrics.bind("tocsin_line_faults_cleared_total", lambda: supervisor.cleared)
+    metrics.bind("tocsin_system_faults_total", lambda: supervisor.system_faults)
+    metrics.bind("tocsin_system_faults_cleared_total", lambda: supervisor.system_cleared)
+    metrics.bind("tocsin_supervision_learned_total", lambda: engine.learner.learned)
     metrics.bind("tocsin_path_visits_total", lambda: supervisor.looked_at)
     metrics.bind("tocsin_listening_seconds", lambda: engine.listening.listening_ms / 1000)
 

@@ -181,6 +181,7 @@ class View:
             for name in ("last_seen", "enrolled"):
                 ms = path.pop(f"{name}_ms")
                 path[f"{name}_at"] = at(ms * 1_000_000 if isinstance(ms, int) else None)
+            path["deadline_at"] = self._on_the_wall(path.pop("deadline_ms"))
         states = sorted((str(path["state"]) for path in shown), key=STATE_RANK.__getitem__)
         seen = [str(path["last_seen_at"]) for path in shown if path["last_seen_at"]]
         now_ns = self._engine.clock.wall_ns()
@@ -189,9 +190,17 @@ class View:
             if commands := self._engine.receiver.commands_of(number, now_ns):
                 path["commands"] = [shown_command(command) for command in commands]
         key = str(shown[0]["transmitter"])
-        return {"key": key, "state": states[-1], "last_seen_at": max(seen, default=None),
+        return {"key": key, "state": states[-1], "last_seen_at": max(seen, default=None), "never_heard": not seen,
+                "system_fault": paths.in_system_fault(numbers[0]),
                 **(self._engine.filter.place(key) or NOWHERE), "conditions": self._engine.filter.conditions(key),
                 "paths": shown}
+
+    def _on_the_wall(self, listening_ms: object) -> str | None:
+        """Return when listening time comes to a value, if it goes on without a pause."""
+        engine = self._engine
+        if not isinstance(listening_ms, int):
+            return None
+        return at(engine.clock.wall_ns() + (listening_ms - engine.listening.listening_ms) * 1_000_000)
 
     def _habits(self, number: int) -> Json:
         """What is configured of a path's transmitter and what its frames showed; never a key."""

@@ -23,6 +23,7 @@ from engine.listen.registered import FrameRules
 from engine.listen.roster cimport ENTRY_GONE, ENTRY_NAMED, ROSTER_NONE, entry_fill, is_watched
 from engine.listen.roster_ahead cimport RECORDS_AHEAD, SLOTS_AHEAD, Ahead, ahead_records, ahead_slots, name_of_row
 from engine.path_linking cimport same_transmitter, transmitter_hash
+from engine.path_roles cimport supervise_path
 from engine.paths cimport (LISTENERS_MAX, PATH_NEW, PATH_PENDING, PATH_TEXT_BYTES_MAX, TRAIT_UNNAMED, TRAIT_WATCHED,
                            Path, PathText, path_clear_trait, path_set_trait)
 from engine.words cimport CHANGE_READ, CHANGE_READING, CHANGE_TRANSMITTER
@@ -33,12 +34,13 @@ SAVED_VERSION = 1
 REALMS_MAX = 65535               # a path key holds 16 bits
 
 cdef enum:
-    ROW_BYTES_MAX = PATH_TEXT_BYTES_MAX + 32
+    ROW_BYTES_MAX = PATH_TEXT_BYTES_MAX + 64
 
 
 cdef void supervise(PathTable paths, uint32_t number, const Registered* entry, uint32_t primary_ms) noexcept nogil:
-    """Set the supervision of one path. The alternate times of `entry` are for who knows which path is the second."""
-    paths.path[number].supervision_ms = primary_ms
+    """Set the supervision of one path, or of its whole transmitter where that has a time for other paths."""
+    cdef bint two = entry.state == ENTRY_NAMED and primary_ms == entry.supervision_ms
+    supervise_path(paths, number, primary_ms, two * entry.alternate_ms, two * entry.alternate_alone_ms)
 
 
 cdef class Enrolment:
@@ -253,10 +255,13 @@ cdef class Enrolment:
         if admission.policy == POLICY_ENROL:
             admission.path = self.paths.add(key, self.time_of(entry) if entry != NULL else self.supervision_ms,
                                             heard_ms, seen_ms)
-            if entry != NULL and admission.path != NO_PATH and is_watched(entry):
-                path_set_trait(&self.paths.path[admission.path], TRAIT_WATCHED)
             if admission.path == NO_PATH:
                 admission.policy = POLICY_QUARANTINE
+            elif entry != NULL:
+                if self.is_registrys(entry):
+                    supervise(self.paths, admission.path, entry, self.time_of(entry))
+                if is_watched(entry):
+                    path_set_trait(&self.paths.path[admission.path], TRAIT_WATCHED)
         self.enrolled += admission.policy == POLICY_ENROL
         self.quarantined += admission.policy == POLICY_QUARANTINE
         self.refused += admission.policy == POLICY_REFUSE
@@ -483,8 +488,8 @@ cdef class Enrolment:
         cdef PathText text
         cdef Row row
         text = self.paths.write_text(number, out)
-        text.size += snprintf(out + text.size, 32, b" supervision=%u%s", self.paths.path[number].supervision_ms,
-                              <const char*>(b" expected" if expected else b""))
+        text.size += self.paths.write_times(number, out + text.size)
+        text.size += snprintf(out + text.size, 16, b"%s", <const char*>(b" expected" if expected else b""))
         memset(&row, 0, sizeof(Row))
         row.received_ns = received_ns
         row.occurred_ns = TIME_NONE

@@ -21,7 +21,8 @@ from engine.config import (
     read_account,
     read_key,
 )
-from engine.registry.presets import ONE_PATH, TWO_PATHS, supervision_ms
+from engine.registry.presets import supervision_ms
+from engine.supervise.presets import ALLOWED as SUPERVISION_ALLOWED
 from engine.units import read_duration_ns
 from engine.words import KIND_TEXT
 
@@ -29,7 +30,6 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LIKE_A_KEY = re.compile(r"\s*[0-9A-Fa-f]{32,}\s*")
 SHOWN_CHARACTERS = 60
 HIDDEN = "(not shown)"
-SUPERVISION_ALLOWED = f'a duration from "5s" to "49d" or one of {", ".join((*ONE_PATH, *TWO_PATHS))}'
 ACCOUNT_ALLOWED = "PROTOCOL:ACCOUNT or PROTOCOL:ACCOUNT@REALM, such as dc09:1234 or gbt26875:889@nghe-an"
 CONTACT_FIELDS = ("name", "role", "phone", "app")
 CONTACTS_MAX = 20

@@ -7,6 +7,7 @@ from codec.batch cimport TIME_NONE
 from codec.frame cimport NUMBER_NONE, number_digits, number_value
 from engine.atomics cimport acquire_64, exchange_16, exchange_32, load_16, load_64, publish_64
 from engine.heartbeats cimport Heartbeat, HeartbeatLog
+from engine.observed cimport observed_end_quarter
 from engine.paths cimport (CHANGED_MAX, PATH_PENDING, PATH_STATE_COUNT, PATH_TEXT_BYTES_MAX, Path, PathText,
                            path_reported, path_set_reported)
 from engine.store.copy cimport HeartbeatRow, RollupRow, Span, copy_heartbeat, copy_path, copy_rollup
@@ -155,6 +156,9 @@ cdef class Rollups(Copy):
             # Taken out at once: a receiver thread may be counting one more.
             row.frames = exchange_16(&path.frames, 0)
             row.longest_silence_ms = exchange_32(&path.silence_ms, 0)
+            if self.paths.observing:
+                observed_end_quarter(&self.paths.observed[number], row.frames, row.longest_silence_ms,
+                                     load_64(&path.heard_ms))
             if not copy_rollup(&self.buffer, &row):
                 raise MemoryError()
             self.rows += 1

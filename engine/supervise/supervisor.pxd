@@ -1,9 +1,11 @@
 # SUPERVISE: who is silent past its time. It turns the wheel, looks at the paths that come out of it, and hands line
-# faults to the intake as signals like any other.
+# faults to the intake as signals like any other; and a system fault, in the same frame as the line fault of the last
+# path, when a transmitter with several has none left.
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from engine.clock cimport Clock
 from engine.intake cimport Intake
+from engine.path_role cimport Members, PathRole
 from engine.paths cimport Path, PathTable
 from engine.supervise.listening cimport ListeningClock
 from engine.supervise.wheel cimport Wheel
@@ -31,8 +33,15 @@ cdef class Supervisor:
     cdef readonly uint64_t line_faults
     cdef readonly uint64_t cleared
     cdef readonly uint64_t looked_at
+    cdef readonly uint64_t system_faults
+    cdef readonly uint64_t system_cleared
 
     cdef bint turn_slices(self, int64_t now_ms, int64_t wall_ns) noexcept nogil
     cdef void look(self, uint32_t number, int64_t now_ms, int64_t wall_ns) noexcept nogil
-    cdef bint excuse(self, uint32_t number, Path* path, int64_t now_ms) noexcept nogil
+    cdef bint excuse(self, uint32_t number, Path* path, int64_t time, int64_t now_ms) noexcept nogil
+    cdef void file_alternates(self, uint32_t lead, int64_t now_ms) noexcept nogil
+    cdef void revisit(self, int64_t now_ms, int64_t wall_ns) noexcept nogil
+    cdef void reconcile(self, uint32_t number, int64_t wall_ns) noexcept nogil
     cdef bint push(self, uint32_t number, uint8_t state, int64_t wall_ns) noexcept nogil
+    cdef void push_system(self, PathRole* role, uint8_t state, int64_t wall_ns) noexcept nogil
+    cdef void push_row(self, uint32_t number, uint16_t condition, uint8_t state, int64_t wall_ns) noexcept nogil

@@ -5,12 +5,17 @@ from engine.supervise.listening import ListeningClock
 from engine.supervise.wheel import Wheel
 
 class Supervisor:
-    """Raises and clears line faults. Its work comes in slices of at most some 1 ms."""
+    """Raises and clears line faults, and system faults of transmitters with several paths.
+
+    Its work comes in slices of at most some 1 ms.
+    """
 
     line_faults: int
     cleared: int
     looked_at: int
     excused: int
+    system_faults: int
+    system_cleared: int
 
     def __init__(self, paths: PathTable, wheel: Wheel, listening: ListeningClock, clock: Clock,
                  intake: Intake) -> None: ...

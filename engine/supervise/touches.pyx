@@ -8,7 +8,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from engine.atomics cimport load_64
 from engine.memory cimport memory_release, memory_reserve
-from engine.paths cimport Path
+from engine.path_roles cimport deadline_ms, time_ms
+from engine.paths cimport PATH_FAULT, Path
 
 cdef enum:
     CHUNK_PATHS = 65536
@@ -65,11 +66,13 @@ cdef class Touches:
 
     cdef void give_time(self, uint32_t number, int64_t now_ms, int64_t grace_ms, int64_t life_ms) noexcept nogil:
         cdef Path* path = &self.paths.path[number]
-        cdef int64_t whole_ms = path.supervision_ms, least_ms = min(grace_ms, whole_ms), left_ms
+        cdef int64_t whole_ms = time_ms(self.paths, number), least_ms = min(grace_ms, whole_ms), left_ms
         path.heard_ms = min(path.heard_ms, now_ms)
+        if path.state >= PATH_FAULT:
+            return                       # its time is over; the other paths of its transmitter count from there
         if self.given_ms[number] == path.heard_ms != 0 and life_ms >= least_ms // 2:
             return
-        left_ms = path.heard_ms + whole_ms - now_ms
+        left_ms = deadline_ms(self.paths, number) - now_ms
         left_ms = max(left_ms, 0) + least_ms
         path.heard_ms = min(max(path.heard_ms, now_ms + left_ms - whole_ms), now_ms)
         self.given_ms[number] = path.heard_ms

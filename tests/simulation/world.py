@@ -22,6 +22,7 @@ from engine.configure import load
 from engine.journal.errors import Full, JournalError, Unavailable
 from engine.journal.memory_disk import MemoryDisk
 from engine.pipeline import Pipeline
+from engine.supervise.presets import read_times
 from engine.surroundings import Surroundings
 from tests.simulation.database import Database
 from tests.simulation.loop import Loop
@@ -69,7 +70,7 @@ def configuration(transmitters: list[tuple[str, float]]) -> Config:
 
 
 def transmitter_of(account: str, supervision_s: float) -> Registered:
-    return Registered(account=f"dc09:{account}", supervision_ns=int(supervision_s * SECOND_NS))
+    return Registered(account=f"dc09:{account}", supervision=read_times(f"{int(supervision_s * 1000)}ms"))
 
 
 class World:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import units
-from engine.config import SUPERVISION_PRESETS, Config, ConfigError, Listener
+from engine.config import Config, ConfigError, Listener
 from engine.configure import load, render, settings
 from engine.setting import Setting
+from engine.supervise.presets import PRESETS
 from engine.units import Address
 
 SECOND_NS, KEY = 10**9, "00112233445566778899aabbccddeeff"
@@ -138,10 +139,31 @@ def test_ranges_hold_at_both_ends(name: str, setting: Setting) -> None:
 
 
 def test_presets() -> None:
-    for name in SUPERVISION_PRESETS:
+    for name in PRESETS:
         assert load(None, {}, {"supervision.default": name}).supervision.default_ns > 0
     assert load(None, {}, {"supervision.default": "SP1"}).supervision.default_ns == 32 * 86400 * SECOND_NS
     assert load(None, {}, {"supervision.default": "DP3"}).supervision.default_ns == 180 * SECOND_NS
+
+
+@pytest.mark.parametrize(("text", "seconds"), [
+    ("90s", (90, 0, 0)), ("1.5h", (5400, 0, 0)), ("SP6", (20, 0, 0)), ("DP1", (90_000, 180_000, 90_000)),
+    ("DP2", (1800, 90_000, 1800)), ("DP3", (180, 90_000, 180)), ("DP4", (90, 18_000, 90)),
+    ("NFPA-single", (3600, 0, 0)), ("NFPA-dual", (21_600, 21_600, 21_600)), ("90s/5h", (90, 18_000, 90)),
+    ("90s/60s", (90, 60, 60)), ("90s/5h/30s", (90, 18_000, 30)),
+])
+def test_supervision_times_by_name_and_by_value_are_printed_as_they_were_written(tmp_path: Path, text: str,
+                                                                                 seconds: tuple[int, ...]) -> None:
+    config = load(None, {}, {"supervision.default": text})
+    default = config.supervision.default
+    assert (default.primary_ns, default.alternate_ns, default.alone_ns) == tuple(
+        value * SECOND_NS for value in seconds)
+    assert round_trip(config, tmp_path / "printed.toml") == config
+    assert f'default = "{text}"' in (tmp_path / "printed.toml").read_text()
+
+
+@pytest.mark.parametrize("text", ["4s", "50d", "90s/", "90s/5h/6h", "90s/5h/90s/90s", "DP4/5h", "dp4", "90s/1s"])
+def test_supervision_times_that_cannot_be(text: str) -> None:
+    assert "DP4" in refused(None, {}, {"supervision.default": text})
 
 
 def round_trip(config: Config, file: Path) -> Config:

@@ -95,6 +95,8 @@ def test_a_transmitter_is_as_bad_as_its_worst_path(engine):
     assert (found["key"], found["state"], len(found["paths"])) == ("dc09:0001", "fault", 2)
     assert found["paths"][1]["path"] == "dc09:0001/default/R1/L0"
     assert "last_seen_ms" not in found["paths"][0]
+    assert [path["role"] for path in found["paths"]] == [None, None]
+    assert (found["system_fault"], found["never_heard"]) == (False, False)
     assert engine.view.transmitter("dc09:9999") is None
     assert engine.view.transmitter("") is None
 
@@ -115,6 +117,17 @@ def test_the_list_in_pages(engine):
     assert ask(engine, after="dc09:9999") == []
     fault(engine, 1)
     assert [entry["key"] for entry in ask(engine, state="fault")] == ["dc09:0002"]
+
+
+def test_roles_times_and_deadlines_of_the_paths_of_a_transmitter(engine):
+    engine.paths.supervise_transmitter("dc09:0001", 90_000, 18_000_000, 60_000)
+    first, second = engine.view.transmitter("dc09:0001")["paths"]
+    assert (first["role"], second["role"]) == ("primary", "alternate")
+    assert (first["supervision_ms"], second["supervision_ms"]) == (90_000, 18_000_000)
+    assert first["times_ms"] == (90_000, 18_000_000, 60_000)
+    assert (first["deadline_at"], second["deadline_at"]) == ("2026-01-01T00:01:30.000Z", "2026-01-01T05:00:00.000Z")
+    fault(engine, 0)
+    assert engine.view.transmitter("dc09:0001")["paths"][1]["deadline_at"] == "2026-01-01T00:02:30.000Z"
 
 
 async def test_signals_come_from_the_database_with_numbers_as_strings(engine):
