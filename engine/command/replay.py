@@ -15,7 +15,7 @@ from engine.config import ConfigError
 from engine.filter.rule_file import AREA, Rulebook, clash, read_file
 from engine.replay.compare import Comparison
 from engine.replay.history import History, HistoryError, Start
-from engine.replay.judging import InForce, as_configured, configured_at, judge, new_filter, rules_at
+from engine.replay.judging import PATHS_MAX, InForce, as_configured, configured_at, judge, new_filter, rules_at
 from engine.replay.telling import Changed, Telling, named
 from engine.units import read_duration_ns
 
@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the engine's data, of a running one too, or a copy (%(default)s)")
     parser.add_argument("--limit", type=int, default=1000, metavar="N",
                         help="show at most so many alarms; all are counted (%(default)s)")
+    parser.add_argument("--paths", type=int, default=PATHS_MAX, metavar="N",
+                        help="paths.max of the engine's configuration (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 
@@ -51,13 +53,16 @@ def run(args: argparse.Namespace) -> int:
             return fail(f"--area {args.area!r}: allowed are codes of areas, such as 40 or 40/17257")
         if args.limit < 0:
             return fail(f"--limit {args.limit}: allowed is 0 or more")
+        if not 1000 <= args.paths <= 100_000_000:
+            return fail(f"--paths {args.paths}: allowed is 1000 to 100000000")
         other = read_file(args.rules)
     except ValueError as error:
         return fail(str(error))
     except ConfigError as error:
         return fail(f"--rules: {error}")
     try:
-        report = replay(Path(args.data) / "journal", other, since_ns, until_ns, args.area, args.limit)
+        report = replay(Path(args.data) / "journal", other, since_ns, until_ns, args.area, args.limit,
+                        args.paths)
     except HistoryError as error:
         return fail(str(error), NOT_DONE)
     except OSError as error:
@@ -89,7 +94,7 @@ def fail(message: str, code: int = USAGE) -> int:
 
 
 def replay(directory: Path, other: Rulebook, since_ns: int = 0, until_ns: int = ALWAYS_NS, area: str = "",
-           limit: int = 1000) -> "Report":
+           limit: int = 1000, paths_max: int = PATHS_MAX) -> "Report":
     """Judge the history in a journal's directory by the rules that were in force and by others.
 
     since_ns, until_ns  what was received between is told; what was before is judged all the same
@@ -97,13 +102,13 @@ def replay(directory: Path, other: Rulebook, since_ns: int = 0, until_ns: int = 
     """
     history = History(directory)
     start = history.start(since_ns)
-    was = new_filter(start, rules_at(history, start), fixed=False)
+    was = new_filter(start, rules_at(history, start), fixed=False, paths_max=paths_max)
     in_force = InForce(was.rules)
     other = as_configured(other, configured_at(history, start, was.rules))
     comparison = Comparison(since_ns, until_ns, area)
     telling = Telling(in_force.by_version, other, limit)
-    rows = judge(history, start, was, new_filter(start, other, fixed=True), comparison, until_ns, telling.take,
-                 in_force)
+    would = new_filter(start, other, fixed=True, paths_max=paths_max)
+    rows = judge(history, start, was, would, comparison, until_ns, telling.take, in_force)
     telling.complete(history)
     return Report(history, start, since_ns, until_ns, area, rows, in_force, other, comparison, telling)
 

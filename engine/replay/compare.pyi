@@ -18,10 +18,11 @@ class Comparison:
     @property
     def differences(self) -> int:
         """What `compare` found in all."""
-    def compare(self, batch: Batch, was: Outcome, would: Outcome) -> list[tuple[int | None, int | None, int | None]]:
-        """Return what differs: row, index of the event in `was`, in `would`; None where there is none.
+    def compare(self, batch: Batch, was: Outcome, would: Outcome) -> \
+            list[tuple[int | None, int | None, int | None, int | None]]:
+        """Return what differs: row, index of the event in `was`, in `would`, and the alarm; None where there is none.
 
-        Without both events it is a row whose verdict or reason differs.
+        The alarm is that in `was` where both have an event. Without any it is a row whose verdict or reason differs.
         Raises  ValueError when outcomes and batch do not belong together
         Cost    one pass over rows and events; a Python object for what differs alone
         """

@@ -79,7 +79,10 @@ cdef class Comparison:
             self.differences += self.found_count
         return [(None if self.found[i].row == NO_ROW else self.found[i].row,
                  None if self.found[i].was < 0 else self.found[i].was,
-                 None if self.found[i].would < 0 else self.found[i].would) for i in range(self.found_count)]
+                 None if self.found[i].would < 0 else self.found[i].would,
+                 was.events.alarm[self.found[i].was] if self.found[i].was >= 0
+                 else would.events.alarm[self.found[i].would] if self.found[i].would >= 0 else None)
+                for i in range(self.found_count)]
 
     cdef int reserve(self, size_t wanted) except -1:
         cdef void* larger

@@ -10,7 +10,7 @@ from codec.batch cimport Batch, Columns
 cdef enum:
     ENTRY_HEADER = 48                # bytes
     LARGE_BYTES = 4096               # a payload from here on: the library's checksum is faster than ours
-    READ_BYTES = 4194304             # asked of the file at once
+    READ_BYTES = 1048576             # asked of the file at once
     GATHER_ROWS = 4096               # a batch that has as many takes no further entry
 
 cdef struct EntryHeader:             # as it stands in the file

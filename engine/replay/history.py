@@ -4,6 +4,7 @@ Nothing is locked, cut or repaired: it works beside a running engine and on a co
 an entry that is just being written, or that a crash tore; what cannot be read before that is damage, is told, and is
 passed over.
 """
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -130,6 +131,7 @@ class History:
         with file:
             size = path.stat().st_size
             until = size if following is None else min(size, following.previous_end)
+            os.posix_fadvise(file.fileno(), 0, until, os.POSIX_FADV_WILLNEED)    # the disk works while we judge
             if following is not None and (following.name, following.ordinal) != (header.name, header.ordinal + 1):
                 self.damage.append(f"{path.name}: the file after it is not the one that belongs there")
             gatherer = Gatherer(file, header.seed, SEGMENT_HEADER_BYTES, until, after, header.previous_last)

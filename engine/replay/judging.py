@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from codec.batch import Batch
-from engine.config import ConfigError
+from engine.config import ConfigError, Paths
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
 from engine.filter.rulebook import Rulebook, default_rulebook
@@ -16,8 +16,9 @@ from engine.replay.compare import Comparison
 from engine.replay.gather import rules_in, span_ns
 from engine.replay.history import History, HistoryError, Rooms, Start
 
+PATHS_MAX: int = Paths().max
 HASH_KEY = bytes(16)             # nothing that shows depends on it
-AHEAD = 2                        # batches that are judged while one is compared
+AHEAD = 6                        # batches that are judged while one is compared
 LATE_NS = 3_600_000_000_000      # rows so much after the end of what is asked for end the reading: clocks jump a little
 SWITCH_S = 0.0005
 
@@ -52,15 +53,16 @@ class Judged:
     batch: Batch
     was: Outcome
     would: Outcome
-    differing: list[tuple[int | None, int | None, int | None]]
+    differing: list[tuple[int | None, int | None, int | None, int | None]]
 
 
-def new_filter(start: Start, book: Rulebook, *, fixed: bool) -> Filter:
+def new_filter(start: Start, book: Rulebook, *, fixed: bool, paths_max: int = PATHS_MAX) -> Filter:
     """Make a filter at the start of what is judged. Raises HistoryError.
 
-    fixed  neither what it remembers there nor rows that set rules change its rules
+    paths_max  as the engine's: tables made larger than they need be are slower
+    fixed      neither what it remembers there nor rows that set rules change its rules
     """
-    judging = Filter(start.next_event, rules=book, fixed_rules=fixed, hash_key=HASH_KEY)
+    judging = Filter(start.next_event, rules=book, paths_max=paths_max, fixed_rules=fixed, hash_key=HASH_KEY)
     if start.saved is not None:
         try:
             judging.load(start.saved)

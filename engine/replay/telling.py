@@ -105,26 +105,28 @@ class Telling:
 
     def take(self, judged: Judged) -> None:
         """Take in what differs in one batch."""
-        for row, was, would in judged.differing:
-            one = None if was is None else judged.was.event(was)
-            other = None if would is None else judged.would.event(would)
-            event = one or other
-            if event is None:
+        for row, was, would, alarm in judged.differing:
+            full = len(self.changed) >= self._limit
+            if alarm is None:
                 assert row is not None
-                self.take_signal(judged, row)
-            else:
-                self.take_event(judged, row, one, other, event)
+                self.signals += 1
+                if not full:
+                    self.take_signal(judged, row)
+                continue
+            if alarm not in self._known and not self.cut:
+                self._known.add(alarm)
+                self.alarms += 1
+            if not full or alarm in self.changed:
+                self.take_event(judged, row, None if was is None else judged.was.event(was),
+                                None if would is None else judged.would.event(would))
 
-    def take_event(self, judged: Judged, row: int | None, one: dict[str, Any] | None, other: dict[str, Any] | None,
-                   event: dict[str, Any]) -> None:
+    def take_event(self, judged: Judged, row: int | None, one: dict[str, Any] | None,
+                   other: dict[str, Any] | None) -> None:
+        event = one or other
+        assert event is not None
         number = event["alarm"]
-        if number not in self._known and not self.cut:
-            self._known.add(number)
-            self.alarms += 1
         changed = self.changed.get(number)
         if changed is None:
-            if len(self.changed) >= self._limit:
-                return
             changed = self.changed[number] = begun(event)
         if row is not None and event["signal"] == number:
             changed.first = judged.batch.row(row)
@@ -134,10 +136,7 @@ class Telling:
         changed.differences += 1
 
     def take_signal(self, judged: Judged, row: int) -> None:
-        self.signals += 1
         number = judged.first + row
-        if len(self.changed) >= self._limit:
-            return
         first = judged.batch.row(row)
         ns = first["received_ns"]
         assert isinstance(ns, int)

@@ -24,7 +24,7 @@ def state(engine: Engine) -> str:
 
 
 def stored_state(engine: Engine) -> str | None:
-    found = engine.rows("SELECT state FROM tocsin.path WHERE account = '0D01'")
+    found = engine.rows("SELECT state FROM tocsin.path WHERE account = '0D01' AND last_seen_at IS NOT NULL")
     return found[0]["state"] if found else None
 
 
@@ -32,6 +32,7 @@ def test_silence_is_noticed_once_and_truly() -> None:
     raised, cleared = ("line_fault", "raised", "state"), ("line_fault", "cleared", "state")
     with data_directory() as data:
         with serve(data, CONFIG) as engine, udp(engine.place) as silent, udp(engine.place) as other:
+            until(lambda: engine.metrics()['paths{state="up"}'] == 1, "the path that stands for who has not spoken")
             with engine.counting({"line_faults": 1, "line_faults_cleared": 1, 'signals{class="fault"}': 2,
                                   'paths{state="up"}': 2}):
                 began = time.monotonic()

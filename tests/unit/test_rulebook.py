@@ -276,3 +276,13 @@ def test_a_wrong_file_is_one_line_and_two(tmp_path: Path, capsys: pytest.Capture
     said = capsys.readouterr().err
     assert said.startswith("tocsin rules: rule: there are 0")
     assert said.count("\n") == 1
+
+
+def test_the_documents_example_is_right() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    book = Rulebook.read(text.partition("```toml\n")[2].partition("```")[0], "docs/rules.md")
+    assert [rule.name for rule in book.rules] == ["at-once", "hospitals", "as-facility"]
+    for rule in dataclasses.fields(WrittenRule):
+        assert f"`{rule.metadata['setting'].key or rule.name.removesuffix('_ns')}`" in text
+    for word in (*CLASSES, *SECONDS, *VERIFIED, *FACILITY_WAYS):
+        assert word in text
