@@ -133,7 +133,7 @@ class House:
         engine = self._engine
         return {
             "paths": engine.paths.save(), "admit": engine.admit.save(), "windows": engine.windows.save(),
-            "filter": engine.filter.save(), "registered": engine.enrolment.save(), "registry_seen": engine.seen.save(),
+            "filter": engine.filter.save(), "registered": engine.enrolment.save(),
             "listening": engine.listening.listening_ms.to_bytes(8, "little"),
         }
 

@@ -66,7 +66,6 @@ from engine.operate.server import Operate
 from engine.paths import PathTable
 from engine.readings import bind_readings
 from engine.registry.follower import Follower
-from engine.registry.rows import Seen
 from engine.remembering import Unusable, make_stages, renew_stages
 from engine.sources import LoggedEvents, StoredRows
 from engine.store.embedded import EmbeddedPostgres
@@ -117,13 +116,9 @@ class Pipeline:
         self.filter: Filter
         self.house = House(self)
         self.enrolment: Enrolment
-        self.seen: Seen
-        self.tickets = Tickets()
-        self.bulk = Bulk(self)
-        self.changes = Changes(self)
-        self.commanding = Commanding(self)
-        self.answering = Answering(self)
-        self.ticking = Ticking(self)
+        self.tickets, self.bulk = Tickets(), Bulk(self)
+        self.changes, self.commanding = Changes(self), Commanding(self)
+        self.answering, self.ticking = Answering(self), Ticking(self)
         self.tls = Tls(config, clock)
         self.failure: Exception | None = None  # of a callback that no stage awaits
         self.inherited = inherited or Inherited()
@@ -278,9 +273,9 @@ class Pipeline:
 
     async def run(self) -> None:
         """Serve until `stop`. An error of ours in any stage ends all of them."""
-        stages: list[Callable[[], Coroutine[Any, Any, None]]] = [
+        stages: list[Callable[[], Coroutine[Any, Any, object]]] = [
             self.journal_rows, self.judge, self.store_rows, self.supervise, self.keep_touches, self.keeper.run,
-            self.house.run, self.ticking.run, self.wait_for_database, self.wait_for_stop, *self.registry.stages,
+            self.house.run, self.ticking.run, self.wait_for_database, self.stopping.wait, *self.registry.stages,
             *self.canary.stages()]
         asyncio.get_running_loop().set_exception_handler(self.on_callback_error)
         tasks = [asyncio.create_task(stage(), name=stage.__qualname__) for stage in stages]
@@ -318,9 +313,6 @@ class Pipeline:
 
     async def wait_for_database(self) -> None:
         await self.database
-        await self.stopping.wait()
-
-    async def wait_for_stop(self) -> None:
         await self.stopping.wait()
 
     def on_datagrams(self, udp: UdpListener) -> None:
@@ -404,7 +396,6 @@ class Pipeline:
     def judge_batch(self, span: Span, batch: Batch, *, replayed: bool) -> None:
         self.paths.apply(batch, None if replayed else self.listening.listening_ms)
         self.enrolment.apply(batch)
-        self.seen.apply(batch)
         outcome = self.filter.apply(span.first, batch)
         self.ticking.look(replayed=replayed)
         if replayed and span.last <= self.outcomes.last:     # it is there: the engine before us has kept it

@@ -120,7 +120,7 @@ def bind_registry(metrics: Metrics, engine: Pipeline) -> None:
     registry = engine.registry
     metrics.bind("tocsin_registry_up", lambda: int(registry.up))
     metrics.bind("tocsin_registry_transmitters", lambda: engine.enrolment.named)
-    metrics.bind("tocsin_registry_revision", lambda: engine.seen.revision)
+    metrics.bind("tocsin_registry_revision", lambda: engine.filter.registry_seen[1])
     metrics.bind("tocsin_registry_rows_total", lambda: registry.rows)
     metrics.bind("tocsin_registry_rows_refused_total", lambda: registry.refused + engine.enrolment.no_room)
 

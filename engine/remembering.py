@@ -11,7 +11,6 @@ from engine.journal.errors import JournalError
 from engine.listen.enrolment import Enrolment
 from engine.listen.windows import Windows
 from engine.paths import PathTable
-from engine.registry.rows import Seen
 
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
@@ -34,7 +33,6 @@ def make_stages(engine: Pipeline, sections: Mapping[str, Any], first_event: int)
     unknown = config.unknown_accounts
     engine.enrolment = Enrolment(engine.paths, unknown.policy, unknown.rate, unknown.limit,
                                  config.supervision.default_ns // MS, named_in(config))
-    engine.seen = Seen()
     try:
         engine.filter = new_filter(engine, sections.get("filter"), first_event)
         if sections:
@@ -43,7 +41,6 @@ def make_stages(engine: Pipeline, sections: Mapping[str, Any], first_event: int)
             engine.windows.load(sections["windows"])
         if "registered" in sections:         # an older version wrote none
             engine.enrolment.load(sections["registered"])
-            engine.seen.load(sections["registry_seen"])
     except (ValueError, KeyError) as error:
         raise Unusable(f"the snapshot cannot be used: {error}") from None
 

@@ -14,7 +14,6 @@ from engine.filter.outcome import Outcome
 from engine.forward.hub import Forward
 from engine.forward.source import Trimmed
 from engine.operate.access import Holder
-from engine.operate.figures_routes import FiguresView
 from engine.operate.lag import LagSampler
 from engine.operate.metrics import Metrics
 from engine.operate.server import AddsRoutes, Operate

@@ -146,6 +146,8 @@ cdef class Filter:
 
     @property
     def registry_seen(self):
+        if self.registry.reading:            # it broke off, or goes on: nothing is known for sure
+            return "", 0
         return self.registry.identity.decode("ascii", "replace"), self.registry.revision
 
     def apply(self, uint64_t first, Batch batch not None):
@@ -245,7 +247,7 @@ cdef class Filter:
         self.losses, loaded.losses = loaded.losses, self.losses
         self.acceptance, loaded.acceptance = loaded.acceptance, self.acceptance
         self.test_modes, self.test_due_ns, self.time_ns = loaded.test_modes, loaded.test_due_ns, loaded.time_ns
-        self.set_rules(loaded.rulebook)
+        self.set_rules(self.rulebook if self.fixed_rules else loaded.rulebook)
         self.next_event, self.position = loaded.next_event, loaded.position
         self.overdue = []
 

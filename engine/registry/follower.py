@@ -178,10 +178,10 @@ class Follower:
 
     def _wanted(self, identity: str, revision: int) -> int | None:
         """Return up to which revision the rows are known, -1 for a full reading; None: there is nothing to read."""
-        seen = self._engine.seen
-        if (seen.identity, seen.revision) == (identity, revision) or not seen.identity and not revision:
+        known, upto = self._engine.filter.registry_seen
+        if (known, upto) == (identity, revision) or not known and not revision:
             return None
-        return seen.revision if seen.identity == identity and seen.revision < revision else -1
+        return upto if known == identity and upto < revision else -1
 
     async def _read(self, connection: Any, identity: str, revision: int, after: int) -> None:
         rows, began_ns = self._rows, self._engine.clock.monotonic_ns()

@@ -61,7 +61,3 @@ cdef class ChangeRows:
     cdef int end_gathered(self) except -1
     cdef const Answer* ask(self, int kind, const Field* field) except NULL
     cdef int refuse(self, const Field* key, str why) except -1
-
-cdef class Seen:
-    cdef readonly str identity       # of the registry that was read last; empty: none, or a full reading broke off
-    cdef readonly int64_t revision

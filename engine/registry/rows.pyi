@@ -21,16 +21,3 @@ class ChangeRows:
         """Say what the lines that follow are: a name of LINE_FIELDS. Raises ValueError when the last one broke off."""
     def feed(self, data: bytes | bytearray, at: int = 0) -> int:
         """Read lines from data[at:]; return up to where. Less than all of it: the batch is full."""
-
-class Seen:
-    """Which registry the journal knows, and up to which revision."""
-
-    identity: str
-    revision: int
-
-    def __init__(self) -> None: ...
-    def apply(self, batch: Batch) -> None:
-        """Take in what a journalled batch says of readings."""
-    def save(self) -> bytes: ...
-    def load(self, saved: bytes) -> None:
-        """Raises ValueError."""

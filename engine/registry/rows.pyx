@@ -335,27 +335,3 @@ cdef class ChangeRows:
             self.named.append((list(LINE_FIELDS)[<int>self.line].removesuffix("_gone"),
                                "".join(one if one.isprintable() else "?" for one in shown), why))
         return 0
-
-
-cdef class Seen:
-    def __cinit__(self):
-        self.identity = ""
-
-    def apply(self, Batch batch not None):
-        cdef Columns* c = &batch.columns
-        cdef uint32_t row
-        for row in range(c.count):
-            if c.kind[row] != ROW_CHANGE:
-                continue
-            if c.condition[row] == CHANGE_READING:
-                self.identity, self.revision = "", 0     # should it break off, what it left behind is no registry
-            elif c.condition[row] == CHANGE_READ:
-                identity, _, revision = batch.text(c.native[row]).partition("\t")
-                self.identity, self.revision = identity, int(revision)
-
-    def save(self):
-        return f"{self.identity}\t{self.revision}".encode()
-
-    def load(self, saved not None):
-        identity, _, revision = bytes(saved).decode().partition("\t")
-        self.identity, self.revision = identity, int(revision)

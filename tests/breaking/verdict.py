@@ -15,7 +15,8 @@ FIRES = "SELECT id, native, verdict FROM tocsin.signal WHERE native LIKE '%' || 
 LINE_FAULTS = """
 SELECT account, received_at FROM tocsin.signal WHERE condition = 'line_fault' AND state = 'raised'"""
 TWICE = """
-SELECT signal_id FROM tocsin.event WHERE reason NOT IN ('unaccepted', 'mass_loss') GROUP BY signal_id HAVING count(*) > 1"""
+SELECT signal_id FROM tocsin.event WHERE reason NOT IN ('unaccepted', 'mass_loss')
+GROUP BY signal_id HAVING count(*) > 1"""
 NAMED = 5                        # examples that a failure shows
 
 

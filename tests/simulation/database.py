@@ -22,8 +22,8 @@ from engine.store.copy import EVENT_COLUMNS, PATH_COLUMNS, SIGNAL_COLUMNS
 EPOCH = datetime(2000, 1, 1)
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 NUMBERS = {"id", "number", "alarm_id", "signal_id", "received_at", "occurred_at", "opened_at", "path", "sequence",
-           "flags", "rule", "rule_version", "priority", "detectors", "count", "revision", "supervision_ms", "last_seen_at",
-           "enrolled_at"}
+           "flags", "rule", "rule_version", "priority", "detectors", "count", "revision", "supervision_ms",
+           "last_seen_at", "enrolled_at"}
 Row = dict[str, Any]
 
 
@@ -235,7 +235,8 @@ def cloud_event(row: Row) -> Row:
         "protocol", "account", "realm", "class", "signal_class", "condition", "state", "point", "verification",
         "reason", "rule_version", "priority", "detectors", "accepted", "revision", "count", "native", "details",
         "facility", "facility_name", "area")}
-    data = {**said, "alarm_id": str(row["alarm_id"]), "signal_id": str(row["signal_id"]), "rule": row["rule_name"], "by": None, "why": None,
+    data = {**said, "alarm_id": str(row["alarm_id"]), "signal_id": str(row["signal_id"]),
+            "rule": row["rule_name"], "by": None, "why": None,
             "occurred_at": time_of(row["occurred_at"]), "received_at": time_of(row["received_at"]),
             "first_received_at": time_of(row["opened_at"]), "durable": True}
     return {"specversion": "1.0", "id": number, "source": "tocsin", "type": f"io.tocsin.alarm.{row['type']}",

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.batch import Batch
+from engine.filter.filter import Filter
 from engine.registry.presets import supervision_ms, window_s
-from engine.registry.rows import LINE_FIELDS, ChangeRows, Seen
+from engine.registry.rows import LINE_FIELDS, ChangeRows
 
 TRANSMITTER = "dc09:1A\tF1\tDP4\tviettel\t5m\t\tt\tf\treject"
 FACILITY = "F1\t40\t17257\tvinh-1\thotel\trules\tKhách sạn"
@@ -134,16 +135,16 @@ def test_presets_and_windows():
     assert (window_s("", 40), window_s("2m", 40)) == (40, 120)
 
 
-def test_a_reading_that_broke_off_is_known_as_none():
-    seen, batch = Seen(), Batch(16, 1 << 12)
+def test_a_reading_that_broke_off_is_known_as_none() -> None:
+    judging, batch = Filter(1, hash_key=bytes(16)), Batch(16, 1 << 12)
     batch.add(kind=4, condition=1, native="one\t7")
     batch.add(kind=4, condition=2, native="one\t7")
-    seen.apply(batch)
-    assert (seen.identity, seen.revision) == ("one", 7)
-    again = Seen()
-    again.load(seen.save())
-    assert (again.identity, again.revision) == ("one", 7)
+    judging.apply(1, batch)
+    assert judging.registry_seen == ("one", 7)
+    again = Filter(1, hash_key=bytes(16))
+    again.load(b"".join(judging.save()))
+    assert again.registry_seen == ("one", 7)
     batch.clear()
     batch.add(kind=4, condition=1, native="two\t9")
-    seen.apply(batch)
-    assert (seen.identity, seen.revision) == ("", 0)
+    again.apply(3, batch)
+    assert again.registry_seen == ("", 0)

@@ -39,10 +39,12 @@ CREATE TABLE tocsin.facility (
 CREATE TABLE tocsin.transmitter (
     key              text PRIMARY KEY CHECK (key ~ '^[a-z0-9]+:[0-9A-Z._+*-]{1,16}(@[a-z0-9][a-z0-9_.-]{0,31})?$'),
     facility         text REFERENCES tocsin.facility ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
-    supervision      text NOT NULL DEFAULT '', -- '' = the engine's default; a duration or a preset such as DP4
+    -- '' = the engine's default; a duration or a preset such as DP4
+    supervision      text NOT NULL DEFAULT '' CHECK (length(supervision) <= 64),
     network          text NOT NULL DEFAULT '' CHECK (network ~ '^[0-9A-Za-z_.-]{0,31}$'),   -- whose, of its first path
-    window_past      text NOT NULL DEFAULT '', -- these four as in [[transmitter]] of the configuration; '' = its default
-    window_future    text NOT NULL DEFAULT '',
+    -- these five as in [[transmitter]] of the configuration; '' = its default
+    window_past      text NOT NULL DEFAULT '' CHECK (length(window_past) <= 64),
+    window_future    text NOT NULL DEFAULT '' CHECK (length(window_future) <= 64),
     check_clear_stamps boolean NOT NULL DEFAULT false,
     encrypted_only   boolean NOT NULL DEFAULT false,
     stale            text NOT NULL DEFAULT 'late' CHECK (stale IN ('late', 'reject')),
