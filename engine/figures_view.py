@@ -31,7 +31,7 @@ class FiguresView:
 
     async def forward(self, period: Period) -> Json:
         [row] = await answered(self._figures.forward(period.since, period.until))
-        return {**row, "events": int(str(row["events"] or 0))}
+        return row
 
     async def close(self) -> None:
         await self._figures.close()

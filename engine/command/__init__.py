@@ -37,6 +37,8 @@ COMMANDS = {
                      "tocsin rules new.toml"),
     "replay": Command("engine.command.replay", "judge kept history by other rules and tell what would differ",
                       "tocsin replay --rules new.toml --since 7d --data /var/lib/tocsin"),
+    "figures": Command("engine.command.figures", "availability, line faults and alarms of a period",
+                       "tocsin figures --from 2026-01-01 --to 2026-02-01 --level province"),
     "config": Command("engine.command.config", "print the whole configuration, annotated, as TOML for serve --config",
                       "tocsin config > tocsin.toml && tocsin serve --config tocsin.toml"),
 }

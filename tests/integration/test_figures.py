@@ -177,7 +177,7 @@ async def test_a_period_that_goes_on_and_one_that_has_not_begun(figures: Figures
 async def test_time_to_subscribers(figures: Figures, day: str) -> None:
     names = "quarters events mean_ms p50_ms p95_ms max_ms within_last_bound"
     [row] = await figures.forward(DAY, NEXT)
-    assert part(row, names) == (0, None, None, None, None, None, None)
+    assert part(row, names) == (0, 0, None, None, None, None, None)
     connection = await asyncpg.connect(day)
     await connection.executemany(
         "INSERT INTO tocsin.forward_quarter VALUES ($1, $2, $3, '{1, 10, 100}', $4)",

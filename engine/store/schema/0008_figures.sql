@@ -222,7 +222,7 @@ LEFT JOIN tocsin.area n ON level <> 'team' AND n.code = substring(k.key FROM '[^
 
 -- From the frame to a subscriber's socket. Each time is the upper bound of its bucket; NULL: above the last bound.
 CREATE FUNCTION tocsin.figures_forward(since timestamptz, until timestamptz)
-RETURNS TABLE (quarters bigint, events numeric, mean_ms double precision, p50_ms double precision,
+RETURNS TABLE (quarters bigint, events bigint, mean_ms double precision, p50_ms double precision,
                p95_ms double precision, max_ms double precision, within_last_bound double precision)
 STABLE LANGUAGE sql AS $$
 WITH quarter AS (
@@ -233,7 +233,7 @@ WITH quarter AS (
 ), running AS (
     SELECT bound, events, sum(events) OVER (ORDER BY bound NULLS LAST) AS upto, sum(events) OVER () AS total FROM bucket
 )
-SELECT (SELECT count(*) FROM quarter), max(total), (SELECT sum(sum_ms) / nullif(sum(q.events), 0) FROM quarter q),
+SELECT (SELECT count(*) FROM quarter), coalesce(max(total), 0)::bigint, (SELECT sum(sum_ms) / nullif(sum(q.events), 0) FROM quarter q),
     min(bound) FILTER (WHERE upto >= 0.5 * total AND total > 0),
     min(bound) FILTER (WHERE upto >= 0.95 * total AND total > 0),
     CASE WHEN coalesce(max(events) FILTER (WHERE bound IS NULL), 0) = 0 THEN max(bound) FILTER (WHERE events > 0) END,
