@@ -443,7 +443,7 @@ class Pipeline:
         for tcp in self.tcp:
             tcp.drain()
 
-    async def hand_over(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def hand_over(self, tasks: list[asyncio.Task[object]]) -> None:
         """Answer what is durable, give everything to the engine that replaces this one, then end what is left."""
         await self.operate.stop_accepting()
         await self.giving.give(tasks)

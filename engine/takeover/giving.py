@@ -126,7 +126,7 @@ class Giving:
         state.write(self._file, engine.journal.name, engine.filter.position, sections, logs)
         link.send({"form": FORM}, [self._file])
 
-    async def give(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def give(self, tasks: list[asyncio.Task[object]]) -> None:
         """End the stages, let go of the journal, and hand over what they remember. Nothing is heard any more.
 
         Raises  JournalError, SuccessorGone

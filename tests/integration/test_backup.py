@@ -37,16 +37,15 @@ def restore(backup: Path, data: Path) -> None:
 
 def test_a_backup_of_a_running_engine_restored() -> None:
     with data_directory() as kept:
-        with data_directory() as lost:
-            with serve(lost) as engine, udp(engine.place) as transmitter:
-                for number in range(1, 21):
-                    assert transmitter.say(sia("BA01", f"NFA{number}", number)) == ack("BA01", number)
-                engine.until_stored()
-                before = engine.signals("BA01")
-                back_up(engine, kept / "backup")
-                for number in range(21, 31):
-                    assert transmitter.say(sia("BA01", f"NFA{number}", number)) == ack("BA01", number)
-                engine.kill()
+        with data_directory() as lost, serve(lost) as engine, udp(engine.place) as transmitter:
+            for number in range(1, 21):
+                assert transmitter.say(sia("BA01", f"NFA{number}", number)) == ack("BA01", number)
+            engine.until_stored()
+            before = engine.signals("BA01")
+            back_up(engine, kept / "backup")
+            for number in range(21, 31):
+                assert transmitter.say(sia("BA01", f"NFA{number}", number)) == ack("BA01", number)
+            engine.kill()
         with data_directory() as fresh:
             restore(kept / "backup", fresh)
             with serve(fresh) as engine, udp(engine.place) as transmitter:
