@@ -11,6 +11,7 @@ import orjson
 
 from codec.words import RowKind
 from engine.clock import SECOND_NS
+from engine.filter.rulebook import Rulebook
 from engine.journal.errors import JournalError
 from engine.journal.snapshots import Sections
 from engine.journal.space import Room
@@ -40,6 +41,7 @@ class House:
         self._snapshot_due_ns = 0        # monotonic
         self._engine = engine
         self._impaired = False
+        self._rules_kept: Rulebook | None = None     # that the database has
 
     async def run(self) -> None:
         """Once a second: sweep listeners, look at the journal's room, and do what is due."""
@@ -54,11 +56,20 @@ class House:
             engine.hearing.watch()
             self.tell_supervision()
             engine.answering.offer_rules()
+            await self.keep_rules()
             async with self.writing:
                 await self.keep_logs()
             if engine.clock.monotonic_ns() >= retention_due_ns:
                 retention_due_ns = engine.clock.monotonic_ns() + RETENTION_EVERY_NS
                 await self.drop_old_days()
+
+    async def keep_rules(self) -> None:
+        """Write the rules in force into the database, once it is there, beside the verdicts that name them."""
+        engine = self._engine
+        rules = engine.filter.rules
+        if rules is not self._rules_kept and engine.store.counters.up and await engine.store.write_rules(
+                rules.version, engine.clock.wall_ns(), rules.to_json()):
+            self._rules_kept = rules
 
     def tell_supervision(self) -> None:
         """Tell operators and subscribers when line faults can no longer be relied on, and when they can again."""

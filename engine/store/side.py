@@ -34,6 +34,9 @@ SELECT path, quarter, sum(frames), max(longest_silence_ms) FROM staging_heartbea
 ON CONFLICT (quarter, path) DO UPDATE SET frames = r.frames + excluded.frames,
     longest_silence_ms = greatest(r.longest_silence_ms, excluded.longest_silence_ms)"""
 
+ADD_RULES = """
+INSERT INTO tocsin.rules (version, since, rules) VALUES ($1, $2, $3::jsonb)
+ON CONFLICT (version) DO UPDATE SET rules = excluded.rules"""
 ADD_FORWARDED = """
 INSERT INTO tocsin.forward_quarter AS q (quarter, events, sum_ms, bounds_ms, buckets) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (quarter) DO UPDATE SET events = q.events + excluded.events, sum_ms = q.sum_ms + excluded.sum_ms,
@@ -107,6 +110,13 @@ class SideWriter:
         async def work(connection: Any) -> int:
             await connection.execute(ADD_FORWARDED, moment(quarter_ns), events, sum_ms,
                                      [bound / 1e6 for bound in BOUNDS_NS], buckets)
+            return 0
+        return await self.with_connection(work) is not None
+
+    async def write_rules(self, version: int, since_ns: int, rules: str) -> bool:
+        """Insert or replace the rules of a version."""
+        async def work(connection: Any) -> int:
+            await connection.execute(ADD_RULES, version, moment(since_ns), rules)
             return 0
         return await self.with_connection(work) is not None
 

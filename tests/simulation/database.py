@@ -139,7 +139,7 @@ class Connection:
             known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, transaction.MARK_ALARMS,
                      transaction.LATER_VERDICTS, "SELECT pg_advisory", "CREATE TEMP TABLE",
                      "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
-                     "SET LOCAL")
+                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL")
             assert statement.startswith(known), statement
 
     async def copy_to_table(self, table: str, *, columns: tuple[str, ...], source: Any, **options: Any) -> None:
