@@ -409,7 +409,8 @@ cdef class Enrolment:
     def load(self, saved not None):
         cdef uint32_t i
         cdef const Registered* entry
-        version, count, generation, reading, size = struct.unpack_from("<IIIII", saved) if len(saved) >= 20 else (0,) * 5
+        head = struct.unpack_from("<IIIII", saved) if len(saved) >= 20 else (0, 0, 0, 0, 0)
+        version, count, generation, reading, size = head
         if version != SAVED_VERSION:
             raise ValueError("registered transmitters of another version")
         realms = [self.realm_number(realm) for realm in bytes(saved[20:20 + size]).decode().split("\n")]

@@ -153,7 +153,7 @@ class Store:
         return await self.side.write_forwarded(quarter_ns, events, sum_ms, buckets)
 
     async def write_rules(self, version: int, since_ns: int, rules: str) -> bool:
-        """Keep the rules of a version, as JSON, so that verdicts can be read later. Best effort: False when it was not."""
+        """Keep the rules of a version, as JSON, for who reads verdicts later. Best effort: False when it was not."""
         return await self.side.write_rules(version, since_ns, rules)
 
     async def drop_days(self, before: date) -> int | None:

@@ -1,7 +1,7 @@
 """PostgreSQL as the store sees it: tables in memory, transactions, and every way to go wrong on the way there.
 
-It knows the store's statements and no other; what it is not told of is an error of the simulation. Whatever was
-committed stays. What a COPY holds is read as PostgreSQL would read it.
+It knows the statements of the store and of the registry's follower, and no other; what it is not told of is an error of
+the simulation. Whatever was committed stays. What a COPY holds is read as PostgreSQL would read it.
 """
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 
+from engine.registry import follower
 from engine.store import migrate, transaction, writer
 from engine.store.copy import EVENT_COLUMNS, PATH_COLUMNS, SIGNAL_COLUMNS
 
@@ -115,8 +116,20 @@ class Connection:
         if statement == transaction.LOCK_POSITION:
             number = tables.positions.get(arguments)
             return None if number is None else {"number": number, "dropped_before": date(1, 1, 1)}
+        if statement == follower.NOW:
+            return {"identity": "the simulation's", "revision": 1}
         assert statement == writer.OTHER_JOURNALS, statement
         return None
+
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        await self.ask("listen")
+
+    async def copy_from_query(self, query: str, *, output: Callable[[bytes], Awaitable[None]], **options: Any) -> None:
+        """Copy out what the registry has: transmitters of a realm that no listener serves."""
+        assert any(query == statement.format(seen=-1) for _, statement in follower.READINGS), query
+        for number in range(3 if "FROM tocsin.transmitter" in query else 0):
+            await self.ask("copy out")
+            await output(b"dc09:%d@nowhere\t\tDP4\t\t\t\tf\tf\tlate\n" % number)
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Row]:
         await self.ask("select")
@@ -139,7 +152,8 @@ class Connection:
             known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, transaction.MARK_ALARMS,
                      transaction.LATER_VERDICTS, "SELECT pg_advisory", "CREATE TEMP TABLE",
                      "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
-                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL")
+                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL",
+                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT")
             assert statement.startswith(known), statement
 
     async def copy_to_table(self, table: str, *, columns: tuple[str, ...], source: Any, **options: Any) -> None:
