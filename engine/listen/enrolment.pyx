@@ -46,8 +46,7 @@ cdef void supervise(PathTable paths, uint32_t number, const Registered* entry, u
 cdef class Enrolment:
     def __cinit__(self, PathTable paths not None, str policy not None, double rate, uint32_t limit,
                   uint32_t supervision_ms, list registered not None):
-        """registered  [(protocol number, account, realm, supervision ms, key or b"")], perhaps FrameRules behind
-        """
+        """registered: [(protocol number, account, realm, supervision ms, key or b"")], perhaps FrameRules behind."""
         self.paths = paths
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit

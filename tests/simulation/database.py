@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 
 from engine.registry import follower
-from engine.store import migrate, transaction, writer
+from engine.store import line_faults, migrate, transaction, writer
 from engine.store.copy import EVENT_COLUMNS, PATH_COLUMNS, SIGNAL_COLUMNS
 
 EPOCH = datetime(2000, 1, 1)
@@ -150,9 +150,10 @@ class Connection:
             self.change(lambda tables: tables.refused.append(refused))
         else:
             known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, transaction.MARK_ALARMS,
-                     transaction.LATER_VERDICTS, "SELECT pg_advisory", "CREATE TEMP TABLE",
+                     transaction.LATER_VERDICTS, line_faults.END_OPEN, line_faults.ADD,
+                     "SELECT pg_advisory", "CREATE TEMP TABLE",
                      "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
-                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL",
+                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL", f"DELETE FROM {line_faults.STAGING}",
                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT")
             assert statement.startswith(known), statement
 
@@ -179,7 +180,7 @@ class Connection:
             assert columns == PATH_COLUMNS
             self.change(lambda tables: tables.paths.update({row["key"]: row for row in rows}))
         else:
-            assert table in ("staging_heartbeat_rollup", "heartbeat"), table
+            assert table in ("staging_heartbeat_rollup", "heartbeat", line_faults.STAGING), table
 
 
 class Transaction:
