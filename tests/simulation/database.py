@@ -153,7 +153,8 @@ class Connection:
                      transaction.LATER_VERDICTS, line_faults.END_OPEN, line_faults.ADD,
                      "SELECT pg_advisory", "CREATE TEMP TABLE",
                      "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
-                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL", f"DELETE FROM {line_faults.STAGING}",
+                     "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL",
+                     f"DELETE FROM {line_faults.STAGING}",
                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT")
             assert statement.startswith(known), statement
 

@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter, defaultdict
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from engine.filter.filter import Filter
 from engine.journal.errors import JournalError
+from engine.sources import StoredRows
 from tests.simulation.transmitters import MARKER
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import Life, World
 
 SECOND_NS = 1_000_000_000
+OTHER_KEY = b"another hash key"
 RAISED, CLEARED = 1, 2
 TAIL_BYTES_MAX = 16 << 20
 HELD_MAX, ROWS_MAX = 64, 1024    # held replies of a listener, rows of the intake
@@ -102,6 +106,20 @@ class Truth:
             self.found(f"a callback failed: {pipeline.failure}", pipeline.failure)
 
     # -- at the end
+
+    async def judge_again(self, pipeline: Pipeline) -> None:
+        """What the journal holds, judged once more by a filter that knows nothing else: the same bytes must come out."""
+        if pipeline.journal.trimmed:
+            return                       # what it was told before is gone
+        judging = Filter(pipeline.journal.first + 1, paths_max=pipeline.config.paths.max, hash_key=OTHER_KEY)
+        async with aclosing(StoredRows(pipeline.journal, pipeline.outcomes)(0)) as entries:
+            async for first, batch, outcome in entries:
+                if judging.apply(first, batch) != outcome.encode():
+                    self.found(f"the rows from {first} on are judged in another way by the journal alone")
+                if self.wrong or judging.position >= pipeline.judged():
+                    break
+        judging.check()
+        self.world.counts["judged again"] += 1
 
     def of(self, account: str) -> Any:
         return next(one for one in self.world.transmitters if one.account == account)

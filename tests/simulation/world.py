@@ -138,6 +138,8 @@ class World:
         await self._until_settled()
         if not self.truth.wrong:
             self.truth.look_at_the_end()
+        if not self.truth.wrong and self.life is not None:
+            await self.truth.judge_again(self.life.pipeline)
 
     def _populate(self) -> None:
         random = self.random
