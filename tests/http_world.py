@@ -62,11 +62,12 @@ def make_outcome(events: Sequence[Event]) -> Outcome:
               [e.received_ns for e in events], [e.received_ns for e in events])
     columns = [padded(struct.pack(f"<{n}q", *column)) for column in eights]
     columns += [padded(struct.pack(f"<{n}I", *column)) for column in ([0] * n, [1] * n, [1] * n)]
-    columns += [struct.pack(f"<{2 * n}I", *blocks), struct.pack(f"<{2 * n}I", *jsons)]
+    columns += [struct.pack(f"<{2 * n}I", *spans) for spans in (blocks, jsons, *[[0] * (2 * n)] * 7)]
+    columns += [padded(struct.pack(f"<{n}I", *[1] * n))] * 2
     columns.append(padded(struct.pack(f"<{n}H", *[2] * n)))
     columns += [padded(bytes(column)) for column in ([1] * n, [e.signal_class for e in events], [1] * n,
-                                                     [e.verification for e in events], [9] * n)]
-    return Outcome.view(struct.pack("<4I", 1, 0, n, len(arena)) + b"".join(columns) + arena)
+                                                     [e.verification for e in events], [9] * n, [1] * n, [0] * n, [1] * n)]
+    return Outcome.view(struct.pack("<4I", 2, 0, n, len(arena)) + b"".join(columns) + arena)
 
 
 class Log:

@@ -162,7 +162,7 @@ cdef uint8_t* event_envelope(uint8_t* out, const Said* said, const Step* step, c
     out = json_literal(out, kind)
     out[0] = c'.'
     out = word(out + 1, &types[step.type])
-    if said.account.size:
+    if said.account.size or said.row != NO_ROW:
         out = json_literal(out, b'","subject":"')
         out = key(out, said)
     out = json_literal(out, b'","time":')

@@ -16,8 +16,10 @@ SECOND_NS = 1_000_000_000
 NO_ROW = 0xFFFFFFFF                      # an event that no row of its batch made keeps its JSON
 EVENT_FIELDS = (("number", "Q"), ("alarm", "Q"), ("signal", "Q"), ("opened_ns", "q"), ("received_ns", "q"),
                 ("row", "I"), ("count", "I"), ("revision", "I"))
-EVENT_SMALL = (("condition", "H"), ("type", "B"), ("signal_class", "B"), ("state", "B"), ("verification", "B"),
-               ("priority", "B"))
+EVENT_TEXTS = ("facility", "facility_name", "area", "rule", "account", "realm", "point")
+EVENT_SMALL = (("rule_version", "I"), ("detectors", "I"), ("condition", "H"), ("type", "B"), ("signal_class", "B"),
+               ("state", "B"), ("verification", "B"), ("priority", "B"), ("reason", "B"), ("accepted", "B"),
+               ("protocol", "B"))
 
 
 def column(code: str, values: list[int]) -> bytes:
@@ -28,15 +30,20 @@ def column(code: str, values: list[int]) -> bytes:
 def outcome(verdicts: list[tuple[int, int, int, int]], events: list[dict[str, object]] = ()) -> Outcome:
     """Return an outcome: (verdict, reason, rule, rule_version) for each row, and events as dicts with `json` bytes."""
     arena, spans = b"", []
+    texts: dict[str, list[int]] = {name: [] for name in EVENT_TEXTS}
     for event in events:
         spans += [len(arena), len(event["json"])]  # type: ignore[arg-type]
         arena += event["json"]  # type: ignore[operator]
+        for name, places in texts.items():
+            text = str(event.get(name, "")).encode()
+            places += [len(arena), len(text)]
+            arena += text
     columns = [column("I", [v[3] for v in verdicts]), column("H", [v[2] for v in verdicts]),
                column("B", [v[0] for v in verdicts]), column("B", [v[1] for v in verdicts])]
     columns += [column(code, [event.get(name, 0) for event in events]) for name, code in EVENT_FIELDS]
-    columns += [column("I", spans), column("I", spans)]
+    columns += [column("I", spans), column("I", spans), *(column("I", places) for places in texts.values())]
     columns += [column(code, [event.get(name, 0) for event in events]) for name, code in EVENT_SMALL]
-    header = struct.pack("<4I", 1, len(verdicts), len(events), len(arena))
+    header = struct.pack("<4I", 2, len(verdicts), len(events), len(arena))
     return Outcome.view(header + b"".join(columns) + arena)
 
 

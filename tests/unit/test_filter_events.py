@@ -13,8 +13,9 @@ from engine.filter.outcome import Outcome
 
 CONTRACT = {"alarm_id", "signal_id", "protocol", "account", "facility", "area", "class", "condition", "state", "point",
             "verification", "priority", "revision", "count", "occurred_at", "received_at", "durable", "native",
-            "details", "realm", "first_received_at", "signal_class"}
-EVENT_FIXED_BYTES_MAX = 1280
+            "details", "realm", "first_received_at", "signal_class", "facility_name", "reason", "rule", "rule_version",
+            "detectors", "accepted", "by", "why"}
+EVENT_FIXED_BYTES_MAX = 1536
 
 
 def filter_of(**settings: Any) -> Filter:
@@ -69,10 +70,12 @@ def test_an_event_says_what_the_row_says(row: dict[str, Any], source: str) -> No
         "time": time_of(row["received_ns"]), "datacontenttype": "application/json", "sequence": f"{501:020}"}
     assert inside == {
         "alarm_id": "500", "signal_id": "500", "protocol": PROTOCOL_TEXT[row["protocol"]], "account": row["account"],
-        "realm": row["realm"], "facility": None, "area": None, "class": CLASS_TEXT[row["signal_class"]],
+        "realm": row["realm"], "facility": None, "facility_name": None, "area": None, "class": CLASS_TEXT[row["signal_class"]],
         "signal_class": CLASS_TEXT[row["signal_class"]], "condition": CONDITION_TEXT[row["condition"]],
         "state": STATE_TEXT[row["state"]], "point": row["point"], "verification": event["verification"],
-        "priority": event["priority"], "revision": 1, "count": 1, "occurred_at": time_of(row["occurred_ns"]),
+        "reason": event["reason"], "rule": event["rule"], "rule_version": event["rule_version"],
+        "priority": event["priority"], "detectors": 1, "accepted": False, "revision": 1, "count": 1, "by": None,
+        "why": None, "occurred_at": time_of(row["occurred_ns"]),
         "received_at": time_of(row["received_ns"]), "first_received_at": time_of(row["received_ns"]), "durable": True,
         "native": row["native"], "details": json.loads(row["details"]) if row["details"] else None}
     assert set(inside) == CONTRACT

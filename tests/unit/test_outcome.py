@@ -54,7 +54,7 @@ def test_every_cut_is_refused():
 
 
 @pytest.mark.parametrize("header", [
-    (2, 0, 0, 0), (1, 2**32 - 1, 0, 0), (1, 0, 2**32 - 1, 0), (1, 2**32 - 1, 2**32 - 1, 2**32 - 1), (1, 0, 0, 1)])
+    (1, 0, 0, 0), (2, 2**32 - 1, 0, 0), (2, 0, 2**32 - 1, 0), (2, 2**32 - 1, 2**32 - 1, 2**32 - 1), (2, 0, 0, 1)])
 def test_headers_that_lie(header):
     with pytest.raises(ValueError):
         Outcome.view(struct.pack("<4I", *header))

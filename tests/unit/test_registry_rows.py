@@ -124,14 +124,14 @@ def test_no_bytes_make_a_row_that_cannot_be_read(line, data):
 
 def test_presets_and_windows():
     assert supervision_ms("") == (0, 0, 0)
-    assert supervision_ms("SP6") == (20_000, 20_000, 20_000)
+    assert supervision_ms("SP6") == (20_000, 0, 0)
     assert supervision_ms("DP1") == (90_000_000, 180_000_000, 90_000_000)
     assert supervision_ms("DP2") == (1_800_000, 90_000_000, 1_800_000)
     assert supervision_ms("DP3") == (180_000, 90_000_000, 180_000)
     assert supervision_ms("DP4") == (90_000, 18_000_000, 90_000)
-    assert supervision_ms("NFPA-single") == (3_600_000, 3_600_000, 3_600_000)
+    assert supervision_ms("NFPA-single") == (3_600_000, 0, 0)
     assert supervision_ms("NFPA-dual") == (21_600_000, 21_600_000, 21_600_000)
-    assert supervision_ms("75s") == (75_000, 75_000, 75_000)
+    assert supervision_ms("75s") == (75_000, 0, 0)
     assert (window_s("", 40), window_s("2m", 40)) == (40, 120)
 
 

@@ -46,7 +46,11 @@ def engine():
         journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10},
                                 room=lambda: Room.OK),
         outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(
-            alarms_open=2, open_alarms=lambda: [{"open": [{"point": "1"}, {"point": "2"}]}, {"open": []}]),
+            alarms_open=2, place=lambda key: None, conditions=lambda key: [], open_alarms=lambda ended: [
+                {"alarm_id": "7", "priority": 2, "accepted": False, "verification": "unconfirmed",
+                 "open": [{"point": "1"}, {"point": "2"}]},
+                {"alarm_id": "5", "priority": 2, "accepted": ended, "verification": "confirmed", "open": []},
+                {"alarm_id": "9", "priority": 1, "accepted": False, "verification": "confirmed", "open": []}]),
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
         journal_trouble="", outcomes_trouble="", stopping=asyncio.Event(),
         canary=SimpleNamespace(last_ns=0, stored_ns=0, status=dict, checks=lambda: (Check("canary", True),)),
@@ -143,7 +147,7 @@ async def test_signals_come_from_the_database_with_numbers_as_strings(engine):
 def test_open_alarms_come_with_the_number_to_go_on_from(engine):
     number, alarms = engine.view.open_alarms()
     assert number == 2**52 + 3
-    assert [(alarm["point"], alarm["state"]) for alarm in alarms] == [("2", "raised"), ("", "raised")]
+    assert [(alarm["point"], alarm["waiting"]) for alarm in alarms] == [("2", 2), ("", None), ("", 1)]
 
 
 def rejected(engine, **question):
