@@ -11,7 +11,7 @@ cdef struct Awaited:
     uint64_t alarm                   # id
     int64_t  due_ns
     uint32_t slot
-    uint32_t zero
+    uint32_t turn                    # of the alarm; an older one than its own is passed over
 
 cdef struct Acceptance:
     Awaited* ring                    # owned; `room` slots, a power of two
@@ -20,7 +20,7 @@ cdef struct Acceptance:
     uint64_t tail                    # the oldest that waits
 
 cdef inline bint acceptance_push(Acceptance* a, const Awaited* awaited) noexcept nogil:
-    """Add one behind the others; False when there is no memory for it. At most one waits for each alarm."""
+    """Add one behind the others; False when there is no memory for it. At most one of its turn waits for each alarm."""
     cdef uint64_t room = a.room, i
     cdef Awaited* ring
     if a.head - a.tail == room:

@@ -39,6 +39,11 @@ cdef enum Answer:                    # what a person said of an alarm
     ANSWER_TRUE = 1
     ANSWER_FALSE = 2
 
+cdef enum Awaiting:                  # whether the acceptance of an alarm is waited for
+    AWAITED_NOT = 0
+    AWAITED_NOW = 1                  # an entry of acceptance.pxd says until when
+    AWAITED_IN_VAIN = 2              # nobody accepted it in time, which was told
+
 cdef struct Alarm:                   # 160 bytes
     uint64_t id                      # number of the signal that raised it; 0 = free slot
     uint64_t event                   # number of its last event
@@ -65,8 +70,9 @@ cdef struct Alarm:                   # 160 bytes
     uint8_t  chatters                # True: all that it holds comes and goes
     uint8_t  answered                # Answer
     uint8_t  accepted                # True: a subscriber has taken it over
-    uint8_t  awaited                 # True: its acceptance is waited for, or was missed
+    uint8_t  awaited                 # Awaiting
     uint8_t  ended                   # True: cleared, and kept until its acceptance is settled
+    uint32_t turn                    # of waiting for its acceptance: entries of earlier ones are passed over
     Place    place
 
 cdef struct Item:                    # 96 bytes
@@ -74,7 +80,7 @@ cdef struct Item:                    # 96 bytes
     uint32_t next                    # of the same alarm; in a free slot: the next free one
     uint32_t transmitter             # slot, or NO_TRANSMITTER
     uint32_t path                    # by which it came
-    uint32_t zone                    # hash of its zone
+    uint32_t zone                    # hash of its zone; 0: it confirms nothing (late, disabled, in test mode)
     uint32_t since_s                 # when it was received, s since 1970
     uint16_t condition
     uint8_t  signal_class

@@ -164,6 +164,9 @@ cdef Kept alarm_keep(Alarms* a, Alarm* alarm, const Raised* raised) noexcept nog
     while at != NO_SLOT:
         if item_is(&a.items[at], raised):
             alarm.raised_twice |= raised.is_word
+            if a.items[at].zone == 0:              # said again, and now to be believed: it counts from here on
+                a.items[at].zone = raised.zone
+                a.items[at].since_s = raised.since_s
             return KEPT_OPEN if a.items[at].path == raised.path else KEPT_OPEN_ELSEWHERE
         last = at
         at = a.items[at].next

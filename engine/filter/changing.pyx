@@ -1,10 +1,12 @@
 """Changes and ticks. Which there are stands in `changing.pxd` and, for their fields, beside `Change` in words.pxd."""
 from libc.stdint cimport INT64_MAX, uint8_t, uint16_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
+from codec.limits cimport POINT_BYTES_MAX
 from engine.filter.acceptance cimport Awaited, acceptance_first
 from engine.filter.alarms cimport (
-    ANSWER_FALSE, ANSWER_TRUE, NO_SLOT, Alarm, Item, alarm_empty, alarms_find, alarms_free, alarms_with, place_hash,
+    ANSWER_FALSE, ANSWER_TRUE, AWAITED_IN_VAIN, AWAITED_NOT, AWAITED_NOW, NO_SLOT, Alarm, Item, alarm_empty,
+    alarms_find, alarms_free, alarms_with, place_hash,
 )
 from engine.filter.event cimport Part
 from engine.filter.judging cimport (
@@ -101,7 +103,8 @@ cdef int change_test(Filter f, const Columns* c, uint32_t row) except -1:
     if until_us < 0 or until_us > FOREVER_US:
         return 0
     key = "" if size else name_of_row(f, c, row, &origin)
-    if not size and origin.transmitter == NO_TRANSMITTER:
+    if size and facility_meet(&f.registry, id, size) == NO_FACILITY \
+            or not size and (origin.transmitter == NO_TRANSMITTER or c.point[row].size > POINT_BYTES_MAX):
         return 0
     spot = "" if size else part_text(c.arena + c.point[row].at, c.point[row].size)
     mode = TestMode(part_text(id, size), key, spot, c.received_ns[row] // US, until_us, part_text(by, by_size),
@@ -147,6 +150,8 @@ cdef int change_alarm(Filter f, const Columns* c, uint32_t row) except -1:
     cdef uint16_t kind = c.condition[row]
     cdef const uint8_t* answer
     cdef uint32_t answer_size = field_next(&fields, &answer) if kind == CHANGE_ANSWER else 0
+    cdef bint is_true = answer_size == 4 and memcmp(answer, b"true", 4) == 0
+    cdef bint is_false = answer_size == 5 and memcmp(answer, b"false", 5) == 0
     cdef Part by, why
     cdef uint32_t slot = alarms_with(&f.alarms, id) if id > 0 else NO_SLOT
     cdef Alarm* alarm
@@ -165,13 +170,13 @@ cdef int change_alarm(Filter f, const Columns* c, uint32_t row) except -1:
             alarm.accepted = True
             tell_alone(f, alarm, EVENT_CLEARED, REASON_CLOSED, c.received_ns[row], by, why)
             finish(f, slot, place_hash(&f.alarms, &alarm.place))
-    elif answer_size == 4:
+    elif is_true:
         alarm.answered, alarm.verification = ANSWER_TRUE, VERIFICATION_CONFIRMED
         set_priority(f, alarm)
         tell_alone(f, alarm, EVENT_UPDATED, REASON_ANSWERED_TRUE, c.received_ns[row], by, why)
         if not alarm.ended:
             await_acceptance(f, alarm, slot, c.received_ns[row])
-    else:
+    elif is_false:
         alarm.answered, alarm.verification = ANSWER_FALSE, VERIFICATION_FALSE
         set_priority(f, alarm)
         tell_alone(f, alarm, EVENT_UPDATED, REASON_ANSWERED_FALSE, c.received_ns[row], by, why)
@@ -202,13 +207,17 @@ cdef int miss_acceptance(Filter f, const Awaited* awaited) except -1:
     cdef Part nobody
     memset(&nobody, 0, sizeof(nobody))
     nobody.at = alarm.place.text
-    if alarm.id != awaited.alarm:
+    if alarm.id != awaited.alarm or alarm.turn != awaited.turn:
         return 0
-    if alarm.awaited and not alarm.accepted and alarm.verification not in (VERIFICATION_FALSE, VERIFICATION_TEST):
+    if alarm.awaited == AWAITED_NOW and not alarm.accepted \
+            and alarm.verification not in (VERIFICATION_FALSE, VERIFICATION_TEST):
+        alarm.awaited = AWAITED_IN_VAIN
         f.unaccepted_total += 1
         if len(f.overdue) < OVERDUE_MAX:
             f.overdue.append(alarm.id)
         tell_alone(f, alarm, EVENT_UPDATED, REASON_UNACCEPTED, f.time_ns, nobody, nobody)
+    else:
+        alarm.awaited = AWAITED_NOT          # called false meanwhile, which somebody may take back
     if alarm.ended:
         alarms_free(&f.alarms, awaited.slot)
     return 0

@@ -9,8 +9,8 @@ from codec.words cimport (
 )
 from engine.filter.acceptance cimport Awaited, acceptance_push
 from engine.filter.alarms cimport (
-    ANSWER_NONE, KEPT_NEW, KEPT_OPEN, KEPT_OPEN_ELSEWHERE, KEPT_UNKEPT, NO_SLOT, Kept, Raised, alarm_is_open, alarm_keep,
-    alarm_release, alarms_add, alarms_end, alarms_find, alarms_remove, place_hash,
+    ANSWER_NONE, AWAITED_NOT, AWAITED_NOW, KEPT_NEW, KEPT_OPEN, KEPT_OPEN_ELSEWHERE, KEPT_UNKEPT, NO_SLOT, Kept, Raised,
+    alarm_is_open, alarm_keep, alarm_release, alarms_add, alarms_end, alarms_find, alarms_remove, place_hash,
 )
 from engine.filter.event cimport Said, said_of
 from engine.filter.losses cimport losses_note, losses_place
@@ -19,7 +19,7 @@ from engine.filter.registry cimport (
     NO_FACILITY, NO_POINT, NO_TRANSMITTER, Facility, Transmitter, name_hash, path_joins, point_find, text_hash,
     transmitter_add, transmitter_find,
 )
-from engine.filter.rulebook cimport FIRST_BOOK_RULE, NO_KIND, BookRule, book_match
+from engine.filter.rulebook cimport FIRST_BOOK_RULE, NO_KIND, SECOND_REPETITION, BookRule, book_match
 from engine.filter.rules cimport (
     RULE_ALARM_CHOSEN, RULE_CANCEL, RULE_CANCEL_OF_ALARM, RULE_CLASS_OFF, RULE_LINE_FAULT, RULE_NO_ALARM_OPEN,
     RULE_RESTORE, RULE_UNTRACKED, class_urgency, is_late, is_off, priority_of, verification_rank,
@@ -192,7 +192,7 @@ cdef void raises(Filter f, const Columns* c, uint32_t row, uint64_t signal, uint
         await_acceptance(f, alarm, slot, c.received_ns[row])
 
 
-cdef void judge_truth(Filter f, const Columns* c, uint32_t row, const Origin* origin, const Raised* raised,
+cdef void judge_truth(Filter f, const Columns* c, uint32_t row, const Origin* origin, Raised* raised,
                       Alarm* alarm, bint keep, Truth* truth) noexcept nogil:
     """Say how true one raised signal makes its alarm, and why; remember it there, where there is room."""
     cdef const BookRule* rule = NULL
@@ -216,8 +216,12 @@ cdef void judge_truth(Filter f, const Columns* c, uint32_t row, const Origin* or
     sound = sound and not disabled and rule != NULL
     if sound and way == WAY_COINCIDENCE and raised.signal_class == CLASS_FIRE:
         second = coincides(&f.alarms, alarm, transmitter, raised, rule.within_ns) & rule.seconds
+    if not sound:
+        raised.zone = 0
     if keep:
         truth.kept = alarm_keep(&f.alarms, alarm, raised)
+    if truth.kept == KEPT_OPEN or truth.kept == KEPT_OPEN_ELSEWHERE:
+        second &= ~SECOND_REPETITION         # a repetition is a coming after a restore, not a word said twice
     if sound and transmitter != NULL and (truth.kept == KEPT_NEW or truth.kept == KEPT_UNKEPT):
         truth.times = flap_note(transmitter, raised, f.book.chatter_within_ns)
     truth.verification = VERIFICATION_UNCONFIRMED
@@ -251,7 +255,8 @@ cdef void rise(Filter f, Alarm* alarm, const Raised* raised, const Truth* truth)
             # Somebody called it false, and now another detector speaks: that is to be looked at again.
             alarm.verification = truth.verification
             alarm.answered = ANSWER_NONE
-            alarm.accepted = alarm.awaited = False
+            alarm.accepted = False
+            alarm.awaited = AWAITED_NOT
     elif alarm.verification == VERIFICATION_NONE \
             or verification_rank(truth.verification) > verification_rank(alarm.verification):
         alarm.verification = truth.verification
@@ -259,7 +264,8 @@ cdef void rise(Filter f, Alarm* alarm, const Raised* raised, const Truth* truth)
         alarm.signal_class = raised.signal_class
         alarm.condition = raised.condition
     alarm.shift = truth.shift if first else min(alarm.shift, truth.shift)
-    alarm.chatters = alarm.chatters and truth.reason == REASON_CHATTER
+    if truth.kept != KEPT_OPEN and truth.kept != KEPT_OPEN_ELSEWHERE:
+        alarm.chatters = alarm.chatters and truth.reason == REASON_CHATTER
     set_priority(f, alarm)
 
 
@@ -278,12 +284,13 @@ cdef void await_acceptance(Filter f, Alarm* alarm, uint32_t slot, int64_t since_
     if alarm.awaited or alarm.accepted or alarm.signal_class != CLASS_FIRE or f.book.accept_within_ns == 0 \
             or alarm.verification == VERIFICATION_TEST or alarm.verification == VERIFICATION_FALSE:
         return
+    alarm.turn += 1
     awaited.alarm = alarm.id
     awaited.due_ns = since_ns + f.book.accept_within_ns
     awaited.slot = slot
-    awaited.zero = 0
+    awaited.turn = alarm.turn
     if acceptance_push(&f.acceptance, &awaited):
-        alarm.awaited = True
+        alarm.awaited = AWAITED_NOW
     else:
         f.failed = True
 
@@ -291,7 +298,7 @@ cdef void await_acceptance(Filter f, Alarm* alarm, uint32_t slot, int64_t since_
 cdef void finish(Filter f, uint32_t slot, uint64_t hash) noexcept nogil:
     """Take an alarm that holds nothing any more out; one that is still to be accepted stays until that is settled."""
     cdef const Alarm* alarm = &f.alarms.slots[slot]
-    if alarm.awaited and not alarm.accepted and alarm.verification != VERIFICATION_FALSE:
+    if alarm.awaited == AWAITED_NOW and not alarm.accepted and alarm.verification != VERIFICATION_FALSE:
         alarms_end(&f.alarms, slot, hash)
     else:
         alarms_remove(&f.alarms, slot, hash)

@@ -30,10 +30,18 @@ cdef str name_text(const Place* name):
 
 
 cdef uint32_t transmitter_called(const Registry* r, str key, Place* name):
-    """Find a transmitter by its key and fill its name; NO_TRANSMITTER when nobody is called so."""
+    """Find a transmitter by its key, small letters taken for capitals where nobody has them, and fill its name.
+
+    Returns  NO_TRANSMITTER when nobody is called so
+    """
     protocol, _, rest = key.partition(":")
     account, _, realm = rest.partition("@")
-    cdef bytes raw_account = account.upper().encode(), raw_realm = realm.encode()
+    cdef uint32_t slot = transmitter_named(r, protocol, account, realm, name)
+    return slot if slot != NO_TRANSMITTER else transmitter_named(r, protocol, account.upper(), realm, name)
+
+
+cdef uint32_t transmitter_named(const Registry* r, str protocol, str account, str realm, Place* name):
+    cdef bytes raw_account = account.encode(), raw_realm = realm.encode()
     if protocol not in PROTOCOL_NUMBER or len(raw_account) + len(raw_realm) > PLACE_BYTES_MAX:
         return NO_TRANSMITTER
     memset(name, 0, sizeof(Place))

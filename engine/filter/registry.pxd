@@ -56,7 +56,8 @@ cdef struct Flap:                    # how often one point came lately
     uint32_t zone                    # hash of its zone
     uint32_t since_s                 # when its first coming of the window was received, s since 1970
     uint16_t times
-    uint16_t zero
+    uint8_t  signal_class
+    uint8_t  zero
 
 cdef struct Transmitter:             # 160 bytes
     Place    name

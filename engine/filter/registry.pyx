@@ -10,6 +10,7 @@ from codec.batch cimport NO_PATH
 from engine.index cimport index_create, index_destroy, index_put
 from engine.memory cimport memory_release, memory_reserve
 from engine.filter.place cimport place_of
+from engine.filter.registry_sound cimport is_code, name_kept, registry_is_sound
 from engine.siphash cimport siphash
 from engine.words cimport KIND_COUNT, WAY_COUNT
 
@@ -188,24 +189,12 @@ cdef uint32_t point_add(Registry* r, uint32_t transmitter, const uint8_t* point,
     return slot
 
 
-cdef bint is_code(const uint8_t* text, uint32_t size, uint32_t size_max) noexcept nogil:
-    """Tell whether a text is a code, which stands in JSON as it is: letters, digits and _ . : -"""
-    cdef uint32_t i
-    if size > size_max:
-        return False
-    for i in range(size):
-        if not (c'0' <= text[i] <= c'9' or c'A' <= text[i] <= c'Z' or c'a' <= text[i] <= c'z' or text[i] == c'_'
-                or text[i] == c'.' or text[i] == c':' or text[i] == c'-'):
-            return False
-    return True
-
-
 cdef void facility_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
     """Take a facility over as its row says it, or what the registry said of it away."""
     cdef Fields fields = fields_of(c, row)
     cdef const uint8_t* text[7]
     cdef uint32_t size[7]
-    cdef uint32_t slot, i, known = r.facilities_used
+    cdef uint32_t slot = NO_FACILITY, i, known = r.facilities_used
     cdef bint gone
     cdef Facility* facility
     cdef int kind, way
@@ -213,13 +202,15 @@ cdef void facility_change(Registry* r, const Columns* c, uint32_t row) noexcept 
     gone = not fields.more
     for i in range(1, 7):
         size[i] = field_next(&fields, &text[i])
-    slot = facility_meet(r, text[0], size[0])
     kind = word_number(kinds, KIND_COUNT, text[4], size[4])
     way = word_number(ways, WAY_COUNT, text[5], size[5])
-    if slot == NO_FACILITY or not gone and (
-            kind < 0 or way < 0 or not is_code(text[1], size[1], AREA_CODE_BYTES_MAX)
-            or not is_code(text[2], size[2], AREA_CODE_BYTES_MAX) or not is_code(text[3], size[3], TEAM_BYTES_MAX)):
-        r.refused += 1
+    if gone:
+        slot = facility_find(r, text[0], size[0])
+    elif kind >= 0 and way >= 0 and is_code(text[1], size[1], AREA_CODE_BYTES_MAX) \
+            and is_code(text[2], size[2], AREA_CODE_BYTES_MAX) and is_code(text[3], size[3], TEAM_BYTES_MAX):
+        slot = facility_meet(r, text[0], size[0])
+    if slot == NO_FACILITY:
+        r.refused += not gone
         return
     facility = &r.facilities[slot]
     if slot < known and (facility.province_size != (0 if gone else size[1])
@@ -238,7 +229,7 @@ cdef void facility_change(Registry* r, const Columns* c, uint32_t row) noexcept 
     facility.province_size, facility.commune_size = <uint8_t>size[1], <uint8_t>size[2]
     facility.team_size = <uint8_t>size[3]
     facility.area_size = join_area(facility.area, text, size)
-    facility.name_size = <uint8_t>min(size[6], <uint32_t>FACILITY_NAME_BYTES_MAX)
+    facility.name_size = name_kept(text[6], size[6])
     memcpy(facility.name, text[6], facility.name_size)
 
 
@@ -269,7 +260,7 @@ cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row) no
     cdef Place name
     cdef uint64_t hash
     cdef Transmitter* transmitter
-    if not place_of(&name, c, row):
+    if not place_of(&name, c, row) or not is_code(id, size, FACILITY_ID_BYTES_MAX):
         r.refused += 1
         return NO_TRANSMITTER
     hash = name_hash(r, &name)
@@ -311,9 +302,12 @@ cdef void point_change(Registry* r, const Columns* c, uint32_t row) noexcept nog
     if transmitter == NO_TRANSMITTER or condition < 0 or zone_size > ZONE_BYTES_MAX:
         r.refused += not gone
         return
-    slot = point_add(r, transmitter, c.arena + c.point[row].at, c.point[row].size)
+    if gone:
+        slot = point_find(r, transmitter, c.arena + c.point[row].at, c.point[row].size)
+    else:
+        slot = point_add(r, transmitter, c.arena + c.point[row].at, c.point[row].size)
     if slot == NO_POINT:
-        r.refused += 1
+        r.refused += not gone
         return
     r.points[slot].generation = 0 if gone else r.reading or r.generation or 1
     r.points[slot].condition = 0 if gone else <uint16_t>condition
@@ -352,6 +346,7 @@ cdef void forget_unread(Registry* r) noexcept nogil:
     for i in range(r.facilities_used):
         facility = &r.facilities[i]
         if facility.generation and facility.generation != r.reading:
+            r.misplaced = True
             facility.generation = 0
             facility.kind = facility.way = facility.name_size = facility.area_size = 0
             facility.province_size = facility.commune_size = facility.team_size = 0
@@ -364,6 +359,7 @@ cdef void forget_unread(Registry* r) noexcept nogil:
             if transmitter.facility != NO_FACILITY:
                 transmitter.former = transmitter.facility
                 transmitter.facility = NO_FACILITY
+                r.misplaced = True
     for i in range(r.points_used):
         if r.points[i].generation and r.points[i].generation != r.reading:
             r.points[i].generation = r.points[i].condition = r.points[i].zone_size = 0
@@ -445,6 +441,8 @@ cdef Py_ssize_t registry_load(Registry* r, const unsigned char[::1] saved, Py_ss
     r.generation, r.reading, r.revision = head.generation, head.reading, head.revision
     r.misplaced = head.misplaced
     memcpy(r.identity, head.identity, IDENTITY_BYTES)
+    if not registry_is_sound(r, head.paths):
+        raise ValueError("filter snapshot: its registry is not sound")
     with nogil:
         for i in range(r.facilities_used):
             index_put(&r.by_facility, facility_hash(r, r.facilities[i].id, r.facilities[i].id_size), i)

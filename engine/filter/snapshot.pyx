@@ -11,8 +11,9 @@ from engine.filter.alarms cimport (
     place_hash,
 )
 from engine.filter.losses_view cimport losses_load, losses_save
-from engine.filter.place cimport PLACE_BYTES_MAX, Place
+from engine.filter.place cimport LANE_TEST, PLACE_BYTES_MAX, Place
 from engine.filter.registry cimport NO_FACILITY, NO_TRANSMITTER, registry_load, registry_save
+from engine.filter.rules cimport PRIORITY_LAST
 from engine.filter.states cimport states_load, states_save
 
 from engine.config import ConfigError
@@ -169,7 +170,7 @@ cdef list save_acceptance(Filter f, const uint32_t* place):
     cdef uint64_t i
     for i in range(f.acceptance.tail, f.acceptance.head):
         awaited = &f.acceptance.ring[i & (f.acceptance.room - 1)]
-        if f.alarms.slots[awaited.slot].id == awaited.alarm:
+        if f.alarms.slots[awaited.slot].id == awaited.alarm and f.alarms.slots[awaited.slot].turn == awaited.turn:
             saved.place, saved.due_ns = place[awaited.slot], awaited.due_ns
             out += (<char*>&saved)[:sizeof(saved)]
     return [bytes(out)]
@@ -213,9 +214,10 @@ cdef list filter_save(Filter f):
     return parts
 
 
-cdef const uint8_t* read_items(Alarms* a, Alarm* alarm, uint32_t items, const uint8_t* at,
+cdef const uint8_t* read_items(Filter f, Alarm* alarm, uint32_t items, const uint8_t* at,
                                const uint8_t* end) noexcept nogil:
     """Read the items of one alarm; NULL when they are not sound."""
+    cdef Alarms* a = &f.alarms
     cdef SavedItem kept
     cdef Item* item
     cdef uint32_t i, slot = NO_SLOT
@@ -224,7 +226,8 @@ cdef const uint8_t* read_items(Alarms* a, Alarm* alarm, uint32_t items, const ui
             return NULL
         memcpy(&kept, at, sizeof(kept))
         at += sizeof(kept)
-        if kept.point_size > POINT_BYTES_MAX or end - at < kept.point_size:
+        if kept.point_size > POINT_BYTES_MAX or end - at < kept.point_size or kept.signal_class > 15 \
+                or kept.transmitter != NO_TRANSMITTER and kept.transmitter >= f.registry.transmitters_used:
             return NULL
         slot = item_add(a, alarm, slot)
         if slot == NO_SLOT:
@@ -255,6 +258,9 @@ cdef const uint8_t* read_alarm(Filter f, const uint8_t* at, const uint8_t* end, 
         return NULL
     if saved.id == 0 or (a.newest != NO_SLOT and saved.id <= a.slots[a.newest].id):
         return NULL
+    if saved.lane > LANE_TEST or not 1 <= saved.priority <= PRIORITY_LAST or saved.count == 0 \
+            or saved.revision < saved.count or saved.detectors > saved.count or saved.signal_class > 15:
+        return NULL
     if saved.facility != NO_FACILITY and saved.facility >= f.registry.facilities_used \
             or saved.transmitter != NO_TRANSMITTER and saved.transmitter >= f.registry.transmitters_used:
         return NULL
@@ -279,7 +285,7 @@ cdef const uint8_t* read_alarm(Filter f, const uint8_t* at, const uint8_t* end, 
     alarm.priority, alarm.shift = saved.priority, saved.shift
     alarm.raised_twice, alarm.chatters = saved.raised_twice, saved.chatters
     alarm.answered, alarm.accepted, alarm.awaited = saved.answered, saved.accepted, saved.awaited
-    at = read_items(a, alarm, saved.items, at + size, end)
+    at = read_items(f, alarm, saved.items, at + size, end)
     if at == NULL or alarm_is_open(alarm) == ended:
         return NULL
     if ended:
@@ -325,7 +331,7 @@ cdef int load_acceptance(Filter f, const unsigned char[::1] saved, size_t at, si
         awaited.slot = <uint32_t>one.place       # a fresh table gives slots in the order of reading
         awaited.alarm = f.alarms.slots[one.place].id
         awaited.due_ns = one.due_ns
-        awaited.zero = 0
+        awaited.turn = 0             # as that of every alarm that was read
         if not acceptance_push(&f.acceptance, &awaited):
             raise MemoryError()
     return 0
@@ -339,6 +345,8 @@ cdef int filter_load(Filter f, const unsigned char[::1] saved) except -1:
     if size < sizeof(head):
         raise ValueError("filter snapshot: too short")
     memcpy(&head, &saved[0], sizeof(head))
+    if head.next_event == 0:
+        raise ValueError("filter snapshot: event 0 is none")
     if head.version != SNAPSHOT_VERSION:
         raise ValueError(f"filter snapshot: version {head.version}, this program reads {SNAPSHOT_VERSION}")
     sections = {}

@@ -4,10 +4,11 @@ A facility as a whole, a transmitter, or one of its points. The records of the f
 see; here is the rest, for people and for the end.
 """
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
 
 TEST_MODES_MAX = 100_000
+UNTIL_MAX_US = (2**63 - 1) // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class TestModes:
         """Take over what `save` gave. Raises ValueError."""
         try:
             modes = [TestMode(**mode) for mode in json.loads(saved)]
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"filter snapshot: test modes: {error}") from None
+        for mode in modes:
+            if any(type(getattr(mode, field.name)) is not (int if field.type == "int" or field.type is int else str)
+                   for field in fields(mode)) or not 0 <= mode.until_us <= UNTIL_MAX_US:
+                raise ValueError(f"filter snapshot: test modes: {mode} is none")
         self._modes = {(mode.facility, mode.transmitter, mode.point): mode for mode in modes}

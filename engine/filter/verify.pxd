@@ -29,7 +29,7 @@ cdef inline int coincides(const Alarms* a, const Alarm* alarm, const Transmitter
     cdef int found = 0, i
     while at != NO_SLOT:
         item = &a.items[at]
-        if item.signal_class == CLASS_FIRE and within(item.since_s, raised.since_s, window_ns):
+        if item.signal_class == CLASS_FIRE and item.zone and within(item.since_s, raised.since_s, window_ns):
             if item.transmitter != raised.transmitter \
                     or text_hash(item.point, item.point_size, item.signal_class) != hash:
                 found |= SECOND_DETECTOR
@@ -39,7 +39,7 @@ cdef inline int coincides(const Alarms* a, const Alarm* alarm, const Transmitter
     if transmitter != NULL:
         for i in range(FLAPS):
             flap = &transmitter.flaps[i]
-            if flap.point == 0 or not within(flap.since_s, raised.since_s, window_ns):
+            if flap.point == 0 or flap.signal_class != CLASS_FIRE or not within(flap.since_s, raised.since_s, window_ns):
                 continue
             if flap.point == hash:
                 found |= SECOND_REPETITION
@@ -67,6 +67,7 @@ cdef inline uint16_t flap_note(Transmitter* transmitter, const Raised* raised, i
         flap.point = hash
         flap.times = 0
         flap.since_s = raised.since_s
+        flap.signal_class = raised.signal_class
     flap.zone = raised.zone
     flap.times += flap.times < TIMES_MAX
     return flap.times
