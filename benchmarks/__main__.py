@@ -8,7 +8,7 @@ from benchmarks.harness import NotBuilt, Refused, Result, Size, machine, refuse_
 
 NAMES = ("udp", "mixed", "generator", "tcp", "connections", "decode", "wire", "encrypted", "levels", "crc", "copy",
          "wheel", "paths", "journal", "takeover", "start", "snapshot", "manypaths", "durable", "drain", "alarms",
-         "stages", "storm", "receivers", "states", "massloss", "registry", "vanish", "replay")
+         "stages", "storm", "receivers", "states", "judging", "massloss", "registry", "vanish", "replay")
 
 
 def measure(name: str, size: Size, rounds: int | None) -> list[Result]:

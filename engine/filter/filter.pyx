@@ -16,16 +16,19 @@ from engine.filter.judging cimport cancels, clears, meets_path, notes_state, rai
 from engine.filter.listing cimport alarm_row, facility_row, name_text, transmitter_called
 from engine.filter.losses cimport losses_check, losses_create, losses_deadline, losses_destroy
 from engine.filter.losses_view cimport losses_standing
-from engine.filter.place cimport Place
-from engine.filter.registry cimport NO_TRANSMITTER, facility_find, registry_check, registry_create, registry_destroy
+from engine.filter.place cimport Place, place_of
+from engine.filter.registry cimport (
+    NO_TRANSMITTER, facility_find, name_hash, registry_check, registry_create, registry_destroy,
+)
 from engine.filter.rulebook cimport book_compile
 from engine.filter.rules cimport (
     RULE_ALARM, RULE_ALARM_CHOSEN, RULE_CANARY, RULE_CANCEL, RULE_CLASS_OFF, RULE_NONE, RULE_RESTORE, is_off, rule_of,
 )
 from engine.filter.snapshot cimport filter_load, filter_save
-from engine.filter.states cimport states_check, states_create, states_destroy
+from engine.filter.states cimport states_check, states_create, states_destroy, states_fetch
 from engine.filter.states_view cimport states_counts, states_rows, states_stale, states_with
 from engine.filter.telling cimport decide, sing, tell_volatile
+from engine.index cimport INDEX_NONE, Probe, __builtin_prefetch, index_fetch, index_first, index_next
 from engine.words cimport (
     CHANGE_FACILITY, CHANGE_POINT, CHANGE_READING, CHANGE_TRANSMITTER, REASON_CLASS_OFF, REASON_NONE, VERDICT_NONE,
     VERDICT_SUPPRESS, VERIFICATION_FALSE, VERIFICATION_TEST,
@@ -40,6 +43,7 @@ CONDITION_NUMBER = {text: number for number, text in CONDITION_TEXT.items()}
 
 cdef enum:
     ALARMS_LIMIT = 1 << 30
+    AHEAD = 16                   # rows whose records are asked for before their turn
 
 assert max(VERDICT_TEXT) < VERDICTS
 assert max(REASON_TEXT) < REASONS
@@ -64,6 +68,27 @@ cdef bytes quoted(str text):
         raise ValueError(f"source of {len(raw)} bytes; 1..{SOURCE_BYTES_MAX} are allowed")
     end = json_string(out, <const uint8_t*>raw, <uint32_t>len(raw))
     return <bytes>(<char*>out)[:end - out]
+
+
+cdef inline void look_ahead(Filter f, const Columns* c, uint32_t row, uint64_t* hashes) noexcept nogil:
+    """Ask the memory for the index slot of who speaks in a row that is judged soon."""
+    cdef Place name
+    hashes[row % AHEAD] = 0
+    if c.kind[row] == ROW_SIGNAL and place_of(&name, c, row):
+        hashes[row % AHEAD] = name_hash(&f.registry, &name)
+        index_fetch(&f.registry.by_name, hashes[row % AHEAD])
+
+
+cdef inline void fetch_records(Filter f, uint64_t hash) noexcept nogil:
+    """Ask the memory for the records of a transmitter: by its hash alone, as a wrong one costs nothing but time."""
+    cdef Probe probe = index_first(&f.registry.by_name, hash)
+    cdef uint32_t slot = index_next(&f.registry.by_name, &probe)
+    if hash == 0 or slot == INDEX_NONE:
+        return
+    __builtin_prefetch(&f.registry.transmitters[slot])
+    __builtin_prefetch(<const char*>&f.registry.transmitters[slot] + 64)
+    __builtin_prefetch(<const char*>&f.registry.transmitters[slot] + 128)
+    states_fetch(&f.states, slot)
 
 
 @cython.final
@@ -153,6 +178,7 @@ cdef class Filter:
     def apply(self, uint64_t first, Batch batch not None):
         cdef const Columns* c = &batch.columns
         cdef uint32_t row
+        cdef uint64_t[AHEAD] hashes
         if c.count == 0:
             self.outcome.clear()
             return self.outcome.encode()
@@ -160,7 +186,13 @@ cdef class Filter:
             raise ValueError(f"signal {first} after position {self.position}")
         self.prepare(c)
         with nogil:
+            for row in range(min(c.count, <uint32_t>AHEAD)):
+                look_ahead(self, c, row, hashes)
             for row in range(c.count):
+                if row + AHEAD < c.count:
+                    look_ahead(self, c, row + AHEAD, hashes)
+                if row + AHEAD // 2 < c.count:
+                    fetch_records(self, hashes[(row + AHEAD // 2) % AHEAD])
                 if c.kind[row] == ROW_SIGNAL:
                     self.judge(c, row, first + row)
                     continue

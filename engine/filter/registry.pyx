@@ -8,7 +8,7 @@ from libc.stdint cimport UINT32_MAX
 
 from codec.batch cimport NO_PATH
 from engine.index cimport index_create, index_destroy, index_put
-from engine.memory cimport memory_release, memory_reserve
+from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 from engine.filter.place cimport place_of
 from engine.filter.registry_sound cimport is_code, name_kept, registry_is_sound
 from engine.siphash cimport siphash
@@ -81,12 +81,12 @@ cdef int registry_create(Registry* r, uint32_t transmitters_max, uint32_t paths_
     r.paths_max = paths_max
     try:
         r.facilities = <Facility*>memory_reserve(<size_t>r.facilities_max * sizeof(Facility))
-        r.transmitters = <Transmitter*>memory_reserve(<size_t>r.transmitters_max * sizeof(Transmitter))
+        r.transmitters = <Transmitter*>memory_reserve_wide(<size_t>r.transmitters_max * sizeof(Transmitter))
         r.points = <Point*>memory_reserve(<size_t>r.points_max * sizeof(Point))
         r.path_owner = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
         r.next_path = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
         index_create(&r.by_facility, r.facilities_max)
-        index_create(&r.by_name, r.transmitters_max)
+        index_create(&r.by_name, r.transmitters_max, True)
         index_create(&r.by_point, r.points_max)
     except MemoryError:
         registry_destroy(r)
