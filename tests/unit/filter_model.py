@@ -250,8 +250,9 @@ class Model:
             alarm = self.open.get(self.place(facility, row["account"], lane))
             if alarm is None:
                 continue
-            left = [item for item in alarm.items if not (
-                (item.sender, item.signal_class) == (account, row["signal_class"]) and row["point"] in ("", item.point))]
+            said = (account, row["signal_class"])
+            left = [item for item in alarm.items if (item.sender, item.signal_class) != said
+                    or row["point"] not in ("", item.point)]
             if len(left) == len(alarm.items):
                 continue
             alarm.items, found = left, True

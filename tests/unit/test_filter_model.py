@@ -12,18 +12,18 @@ from codec.words import CLASS_TEXT, CONDITION_TEXT, Condition, Flag, RowKind
 from engine.config import ConfigError
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
-from engine.filter.rule_file import BY_COINCIDENCE, CLASSES, FACILITY_WAYS, Rulebook, WrittenRule, default_rulebook
+from engine.filter.rule_file import BY_COINCIDENCE, CLASSES, FACILITY_WAYS, SECONDS, Rulebook, WrittenRule, default_rulebook
 from engine.words import KIND_TEXT, REASON_TEXT, Change
 from tests.unit.filter_model import Model, Row, S
 
 FIRST = 1_767_225_600_000_000
 START = 1_767_225_600
 ALARMS = (1, 2, 3)
-words = st.lists(st.sampled_from(["another_detector", "another_zone", "repetition"]), min_size=1, unique=True).map(tuple)
+words = st.lists(st.sampled_from(SECONDS), min_size=1, unique=True).map(tuple)
 rules = st.builds(
     WrittenRule, name=st.sampled_from(["a", "b", "c"]),
     classes=st.lists(st.sampled_from(CLASSES), unique=True).map(tuple),
-    conditions=st.lists(st.sampled_from(["smoke", "heat", "fire", "manual_call_point", "unknown"]), unique=True).map(tuple),
+    conditions=st.lists(st.sampled_from(["smoke", "heat", "fire", "manual_call_point"]), unique=True).map(tuple),
     kinds=st.lists(st.sampled_from(["hotel", "other"]), unique=True).map(tuple),
     ways=st.lists(st.sampled_from(FACILITY_WAYS), unique=True).map(tuple),
     areas=st.lists(st.sampled_from(["40", "17257", "vinh-1"]), unique=True).map(tuple),
@@ -47,10 +47,12 @@ def books(draw: Any) -> Rulebook:
         return Rulebook.from_json(replace(book, rules=book.rules[-1:]).to_json())
 
 
-shared = {"account": st.sampled_from(["0A", "0B", "0C"]), "point": st.sampled_from(["", "1", "1", "2", "01/003", "01/4"]),
+shared = {"account": st.sampled_from(["0A", "0B", "0C"]),
+          "point": st.sampled_from(["", "1", "1", "2", "01/003", "01/4"]),
           "step": st.sampled_from([0, 0, 1, 5, 20, 40, 100, 700]), "path": st.sampled_from([1, 1, 1, 2])}
 signals = st.fixed_dictionaries({
-    **shared, "kind": st.just(RowKind.ROW_SIGNAL), "signal_class": st.sampled_from([*[1] * 8, 2, 3, 4, 5, 6, 6, 8, 9, 10]),
+    **shared, "kind": st.just(RowKind.ROW_SIGNAL),
+    "signal_class": st.sampled_from([*[1] * 8, 2, 3, 4, 5, 6, 6, 8, 9, 10]),
     "condition": st.sampled_from([0, 2, 2, 3, 5, 6, 9, 20, 66, 67, 121, 122, 123, 124]),
     "state": st.sampled_from([1, 1, 1, 2, 2, 3, 0]),
     "flags": st.sampled_from([0, 0, 0, 0, 0, Flag.FLAG_LATE, Flag.FLAG_OLD, Flag.FLAG_QUARANTINED, Flag.FLAG_CUT])})
