@@ -48,13 +48,13 @@ cpdef enum EventType:
 
 cpdef enum Change:           # the condition of a row of kind change; its fields stand in native, a tab between two
     CHANGE_COMMAND = 0       # JSON; a command to a site
-    CHANGE_READING = 1       # identity, revision: the whole registry is read, and what is not named until it ends is gone
+    CHANGE_READING = 1       # identity, revision: the whole registry is read; what it does not name is gone at its end
     CHANGE_READ = 2          # identity, revision: the registry is known up to here
     CHANGE_FACILITY = 3      # id, province, commune, team, kind, way of verification, name; gone: id
     CHANGE_TRANSMITTER = 4   # facility, primary_ms, alternate_ms, alternate_alone_ms, network, window_past_s,
                              # window_future_s, check_clear_stamps, encrypted_only, reject_stale (0 or 1); gone: empty
     CHANGE_POINT = 5         # the row's own point; condition, zone; gone: empty
-    CHANGE_TEST = 6          # until_us, facility, by, why; facility empty: the row's transmitter and point. until_us 0: ended
+    CHANGE_TEST = 6          # until_us (0: ended), facility (empty: the row's transmitter and point), by, why
     CHANGE_ANSWER = 7        # alarm id, true or false, by, why
     CHANGE_ACCEPT = 8        # alarm id, by
     CHANGE_CLOSE = 9         # alarm id, by, why

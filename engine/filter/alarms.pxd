@@ -8,8 +8,8 @@
 # What status words raise is counted instead (`unkept_words`): each of their signals is ended by exactly one other. That
 # is so until one is raised that is open already (by a second path, or after a reset); then nothing is counted down.
 #
-# An alarm that is cleared before anybody has accepted it leaves index and order and keeps its slot until it was accepted,
-# or its time to be accepted is over (acceptance.pxd).
+# An alarm that is cleared before anybody has accepted it leaves index and order and keeps its slot until it was
+# accepted, or its time to be accepted is over (acceptance.pxd).
 #
 # Memory: 160 bytes an alarm, 96 an item, 13 to 26 for the index. All of it is asked for at once; pages that were never
 # touched cost nothing.

@@ -175,7 +175,8 @@ cdef uint8_t* event_envelope(uint8_t* out, const Said* said, const Step* step, c
     return json_literal(out, b',"data":')
 
 
-cdef inline uint8_t* quoted(uint8_t* out, const void* at, uint32_t size, Text* span, const uint8_t* arena) noexcept nogil:
+cdef inline uint8_t* quoted(uint8_t* out, const void* at, uint32_t size, Text* span,
+                            const uint8_t* arena) noexcept nogil:
     """A text of ours in quotes, in which nothing need be escaped, or null; say where it lies in the arena."""
     span.size = size
     span.at = <uint32_t>(out + 1 - arena)

@@ -1,4 +1,5 @@
-# A place: what signals are grouped by. A facility where the registry names one for the transmitter, else the transmitter.
+# A place: what signals are grouped by. A facility where the registry names one for the transmitter, else the
+# transmitter.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset

@@ -1,5 +1,5 @@
-# What the filter knows of buildings and transmitters: two tables of flat records, and one of points, all made of journal
-# rows. A number (slot) means the same one for as long as the journal lives.
+# What the filter knows of buildings and transmitters: two tables of flat records, and one of points, all made of
+# journal rows. A number (slot) means the same one for as long as the journal lives.
 #
 #   facility     a building that the registry names: where it is, what it is for, how its fires are verified
 #   transmitter  who sent a signal, or whom the registry names; its facility, and what its points did lately
@@ -16,6 +16,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from codec.batch cimport Columns, Text
 from codec.limits cimport POINT_BYTES_MAX
+from engine.filter.fields cimport Fields, field_next, field_number, fields_of
 from engine.filter.place cimport Place, place_hash
 from engine.index cimport INDEX_NONE, Index, Probe, index_first, index_next
 from engine.siphash cimport HashKey
@@ -107,42 +108,6 @@ cdef struct Registry:
     uint64_t     refused             # rows that could not be read, and those beyond the room
     char         identity[IDENTITY_BYTES + 1]    # of the registry that was read last, and up to where
     int64_t      revision
-
-cdef struct Fields:                  # the texts of a change, a tab between two
-    const uint8_t* at
-    const uint8_t* end
-    bint           more
-
-cdef inline Fields fields_of(const Columns* c, uint32_t row) noexcept nogil:
-    cdef Fields fields
-    fields.at = c.arena + c.native[row].at
-    fields.end = fields.at + c.native[row].size
-    fields.more = c.native[row].size != 0
-    return fields
-
-cdef inline uint32_t field_next(Fields* fields, const uint8_t** start) noexcept nogil:
-    """Give the next field; beyond the last one, empty ones."""
-    cdef uint32_t size
-    start[0] = fields.at
-    while fields.at < fields.end and fields.at[0] != c'\t':
-        fields.at += 1
-    size = <uint32_t>(fields.at - start[0])
-    fields.more = fields.at < fields.end
-    fields.at += fields.more
-    return size
-
-cdef inline int64_t field_number(Fields* fields) noexcept nogil:
-    """Read the next field as a whole number, 0 or more; -1 when it is none."""
-    cdef const uint8_t* start
-    cdef uint32_t size = field_next(fields, &start), i
-    cdef int64_t number = 0
-    if size == 0 or size > 18:
-        return -1
-    for i in range(size):
-        if not c'0' <= start[i] <= c'9':
-            return -1
-        number = number * 10 + start[i] - c'0'
-    return number
 
 cdef inline uint32_t transmitter_find(const Registry* r, const Place* name, uint64_t hash) noexcept nogil:
     cdef Probe probe = index_first(&r.by_name, hash)

@@ -48,7 +48,8 @@ cpdef enum Rule:                 # stored beside verdicts: never reused, only ad
     RULE_LINE_FAULT = 12
     RULE_COUNT = 13
 
-cdef inline Rule rule_of(bint security, bint medical, uint8_t signal_class, uint8_t state, uint16_t condition) noexcept nogil:
+cdef inline Rule rule_of(bint security, bint medical, uint8_t signal_class, uint8_t state,
+                         uint16_t condition) noexcept nogil:
     """The rule that a signal falls under. RULE_RESTORE is still a question: whether anything fits, the alarm says."""
     cdef bint chosen
     if signal_class == CLASS_FIRE or signal_class == CLASS_GAS or signal_class == CLASS_PREALARM:

@@ -1,4 +1,5 @@
-# What the filter says: verdicts, and the events of alarms and of mass losses. Events are numbered here and nowhere else.
+# What the filter says: verdicts, and the events of alarms and of mass losses. Events are numbered here and nowhere
+# else.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

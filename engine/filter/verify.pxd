@@ -1,7 +1,8 @@
 # What verifies a fire besides itself: a second detector, a second zone, the same detector once more; and what makes a
 # point chatter. Both ask what came from the same place within a window.
 #
-# A late signal, one of an unknown account, of a disabled point or in test mode confirms nothing and is confirmed by nothing.
+# A late signal, one of an unknown account, of a disabled point or in test mode confirms nothing and is confirmed by
+# nothing.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from codec.words cimport CLASS_FIRE
@@ -39,7 +40,8 @@ cdef inline int coincides(const Alarms* a, const Alarm* alarm, const Transmitter
     if transmitter != NULL:
         for i in range(FLAPS):
             flap = &transmitter.flaps[i]
-            if flap.point == 0 or flap.signal_class != CLASS_FIRE or not within(flap.since_s, raised.since_s, window_ns):
+            if flap.point == 0 or flap.signal_class != CLASS_FIRE \
+                    or not within(flap.since_s, raised.since_s, window_ns):
                 continue
             if flap.point == hash:
                 found |= SECOND_REPETITION

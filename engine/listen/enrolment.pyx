@@ -1,8 +1,7 @@
 """Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known.
 
-What the registry names comes and goes by rows of the journal, live and after a start alike. One that it names no longer
-is unknown from then on: its paths stay in the table, and where the policy is not to enrol they carry a trait that lets
-each of their frames meet the policy again.
+What the registry names comes and goes by rows of the journal. One that it names no longer is unknown from then on: where
+the policy is not to enrol, a trait of its paths lets each of their frames meet the policy again.
 """
 import struct
 
@@ -29,7 +28,6 @@ from engine.paths cimport (LISTENERS_MAX, PATH_NEW, PATH_PENDING, PATH_TEXT_BYTE
 from engine.words cimport CHANGE_READ, CHANGE_READING, CHANGE_TRANSMITTER
 
 POLICY_NUMBER = {"enrol": POLICY_ENROL, "quarantine": POLICY_QUARANTINE, "refuse": POLICY_REFUSE}
-BURST_SECONDS = 1
 SAVED_VERSION = 1
 REALMS_MAX = 65535               # a path key holds 16 bits
 
@@ -51,7 +49,7 @@ cdef class Enrolment:
         self.policy = POLICY_NUMBER[policy]
         self.limit = limit
         self.supervision_ms = supervision_ms
-        self.burst_ns = BURST_SECONDS * 1_000_000_000
+        self.burst_ns = 1_000_000_000        # who comes within a second of the rate comes at once
         self.interval_ns = <int64_t>(1e9 / rate) if rate > 0 else 0
         self.due_ns = INT64_MIN // 2 if rate > 0 else INT64_MAX
         self.realm_numbers = {"": 0}
@@ -408,8 +406,7 @@ cdef class Enrolment:
     def load(self, saved not None):
         cdef uint32_t i
         cdef const Registered* entry
-        head = struct.unpack_from("<IIIII", saved) if len(saved) >= 20 else (0, 0, 0, 0, 0)
-        version, count, generation, reading, size = head
+        version, count, generation, reading, size = struct.unpack_from("<5I", saved) if len(saved) >= 20 else (0,) * 5
         if version != SAVED_VERSION:
             raise ValueError("registered transmitters of another version")
         realms = [self.realm_number(realm) for realm in bytes(saved[20:20 + size]).decode().split("\n")]
@@ -419,8 +416,6 @@ cdef class Enrolment:
             self.named += entry.state == ENTRY_NAMED
             self.window_s = max(self.window_s, <int64_t>entry.window_past_s + entry.window_future_s)
         self.generation, self.reading = generation, reading
-
-    # -- who never spoke
 
     def expect(self, Intake intake not None, int64_t heard_ms, int64_t received_ns):
         """Give some of the named transmitters a path, so that one that never speaks is noticed.

@@ -71,6 +71,10 @@ cdef struct RollupRow:               # one row of ROLLUP_COLUMNS
     int64_t  longest_silence_ms
 
 
+cdef inline bint sane(int64_t ns) noexcept nogil:
+    """Tell whether a time is one of an honest clock: from 1970, where one that was never set begins, to 2200."""
+    return 0 <= ns < 7258118400000000000LL
+
 cdef inline uint8_t* put_16(uint8_t* at, int64_t value) noexcept nogil:
     PUT_32(at, 2); PUT_16(at + 4, value)
     return at + 6

@@ -51,6 +51,7 @@ class EventCopy(Copy):
 
     once: int
     def __init__(self, partition: int = 0) -> None: ...
+    def clear(self) -> None: ...
     def add(self, batch: Batch, outcome: Outcome, begin: int, end: int) -> int:
         """Add the events [begin, end) of `outcome`, which was made of `batch`; canaries are passed over.
 
@@ -77,17 +78,5 @@ class RollupCopy(Copy):
 
     def add(self, path: str, quarter_ns: int, frames: int, longest_silence_ms: int) -> None: ...
 
-def days(batch: Batch) -> set[int]:
-    """Return the days since 1970, in UTC, on which the signals of a batch were received; insane ones left out."""
 def entry_bytes(batch: Batch, outcome: Outcome) -> int:
     """Return an upper bound of the COPY bytes that a batch and its outcome become."""
-def raw_of(batch: Batch, index: int) -> bytes:
-    """Return the frame of one row as it came. Raises IndexError."""
-def is_signal(batch: Batch, index: int) -> bool:
-    """Return whether a row is a signal; other kinds are not stored. Raises IndexError."""
-def numbers_of(outcome: Outcome, index: int) -> tuple[int, int]:
-    """Return the numbers of one event and of the signal behind it. Raises IndexError."""
-def first_signal(outcome: Outcome, begin: int, end: int) -> int | None:
-    """Return the number of the first signal of the batch behind one of the events [begin, end); None: there is none."""
-def json_of(outcome: Outcome, index: int) -> bytes:
-    """Return the JSON of one event as it came. Raises IndexError."""

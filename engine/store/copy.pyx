@@ -41,9 +41,6 @@ cdef enum:
     SIGNAL_ROW_BYTES = 2 + SIGNAL_FIELDS * COPY_FIELD_BYTES_MAX + 6 * WORD_BYTES_MAX   # without its texts
     EVENT_ROW_BYTES = 3 + EVENT_FIELDS * COPY_FIELD_BYTES_MAX + 7 * WORD_BYTES_MAX     # without texts and JSON
 
-cdef int64_t DAY_NS = 86400 * 1000000000LL
-cdef int64_t SANE_FROM_NS = 0                                # 1970: earlier is a clock that was never set
-cdef int64_t SANE_UNTIL_NS = 7258118400 * 1000000000LL       # 2200: later is a clock that lies
 cdef const char* SIGNATURE = b"PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 assert len(SIGNAL_COLUMNS) == SIGNAL_FIELDS
@@ -82,10 +79,6 @@ fill_words(VERDICTS, VERDICT_TEXT)
 fill_words(REASONS, REASON_TEXT)
 fill_words(VERIFICATIONS, VERIFICATION_TEXT)
 fill_words(EVENT_TYPES, EVENT_TEXT)
-
-
-cdef inline bint sane(int64_t ns) noexcept nogil:
-    return SANE_FROM_NS <= ns < SANE_UNTIL_NS
 
 
 cdef inline uint8_t* put_sane_time(uint8_t* at, int64_t ns) noexcept nogil:
@@ -473,21 +466,6 @@ cdef class RollupCopy(Copy):
         self.rows += 1
 
 
-def days(Batch batch not None):
-    """The days on which the signals of a batch were received."""
-    cdef Columns* c = &batch.columns
-    cdef uint32_t i
-    cdef int64_t day, last = -1
-    found = set()
-    for i in range(c.count):
-        if c.kind[i] == ROW_SIGNAL and sane(c.received_ns[i]):
-            day = c.received_ns[i] // DAY_NS
-            if day != last:                  # nearly always the day of the row before
-                found.add(day)
-                last = day
-    return found
-
-
 def entry_bytes(Batch batch not None, Outcome outcome not None):
     """An upper bound of what a batch and its outcome become in COPY, for the limits of a transaction."""
     cdef Columns* c = &batch.columns
@@ -497,43 +475,3 @@ def entry_bytes(Batch batch not None, Outcome outcome not None):
         for i in range(c.count):
             size += <size_t>c.raw[i].size + c.details[i].size    # shared in the arena, yet not in the table
     return size + c.arena_used + outcome.arena_used
-
-
-def raw_of(Batch batch not None, uint32_t index):
-    """The frame of one row as it came."""
-    cdef Columns* c = &batch.columns
-    if index >= c.count:
-        raise IndexError(index)
-    cdef Text raw = c.raw[index]
-    return <bytes>c.arena[raw.at:raw.at + raw.size]
-
-
-def is_signal(Batch batch not None, uint32_t index):
-    """Whether a row is written at all."""
-    if index >= batch.columns.count:
-        raise IndexError(index)
-    return batch.columns.kind[index] == ROW_SIGNAL
-
-
-def numbers_of(Outcome outcome not None, uint32_t index):
-    """The numbers of one event and of the signal behind it."""
-    if index >= outcome.events_count:
-        raise IndexError(index)
-    return outcome.events.number[index], outcome.events.signal[index]
-
-
-def first_signal(Outcome outcome not None, uint32_t begin, uint32_t end):
-    """The number of the first signal of the batch behind one of the events [begin, end); None when there is none."""
-    cdef uint32_t i
-    for i in range(begin, min(end, outcome.events_count)):
-        if outcome.events.row[i] != NO_ROW:
-            return outcome.events.signal[i]
-    return None
-
-
-def json_of(Outcome outcome not None, uint32_t index):
-    """The JSON of one event as it came."""
-    if index >= outcome.events_count:
-        raise IndexError(index)
-    cdef Text json = outcome.events.json[index]
-    return <bytes>outcome.arena[json.at:json.at + json.size]

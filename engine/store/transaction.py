@@ -13,19 +13,8 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 
 from engine.clock import Clock
-from engine.store.copy import (
-    EVENT_COLUMNS,
-    SIGNAL_COLUMNS,
-    Copy,
-    EventCopy,
-    SignalCopy,
-    days,
-    first_signal,
-    is_signal,
-    json_of,
-    numbers_of,
-    raw_of,
-)
+from engine.store.copy import EVENT_COLUMNS, SIGNAL_COLUMNS, Copy, EventCopy, SignalCopy
+from engine.store.entries import days, first_signal, is_signal, json_of, numbers_of, raw_of
 from engine.store.line_faults import LineFaults
 from engine.store.partitions import DAY_NS, Partitions, day_number
 from engine.store.source import Entry

@@ -108,7 +108,7 @@ class Truth:
     # -- at the end
 
     async def judge_again(self, pipeline: Pipeline) -> None:
-        """What the journal holds, judged once more by a filter that knows nothing else: the same bytes must come out."""
+        """What the journal holds, judged once more by a filter that knows nothing else: the same bytes come out."""
         if pipeline.journal.trimmed:
             return                       # what it was told before is gone
         judging = Filter(pipeline.journal.first + 1, paths_max=pipeline.config.paths.max, hash_key=OTHER_KEY)

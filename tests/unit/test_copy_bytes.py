@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from codec.batch import Batch
-from engine.store import copy
+from engine.store import copy, entries
 from engine.store.copy import EventCopy, HeartbeatCopy, PathCopy, RollupCopy, SignalCopy
 from tests.integration.store_rows import NO_ROW, NOW_NS, entry, event, outcome
 
@@ -102,9 +102,9 @@ def test_ranges_kinds_and_dropped_days() -> None:
     assert [number(row[0]) for row in fields(bytes(memoryview(rows)))] == [103, 104]
     rows.clear()
     assert (rows.rows, rows.skipped, fields(bytes(memoryview(rows)))) == (0, 0, [])
-    assert [copy.is_signal(batch, index) for index in range(4)] == [True, True, False, True]
+    assert [entries.is_signal(batch, index) for index in range(4)] == [True, True, False, True]
     with pytest.raises(IndexError):
-        copy.is_signal(batch, 6)
+        entries.is_signal(batch, 6)
 
 
 def test_nothing_is_added_while_the_bytes_are_lent() -> None:
@@ -140,7 +140,7 @@ def test_an_event_field_by_field() -> None:
     assert [first[name] for name in told] == [None, b"dc09", b"1234", b"r", b"fire", b"1/2", b"FA 8", b'\x01{"a":1}']
     assert (second["data"], second["point"], second["signal_class"]) == (b"\x01{}", b"", b"fire")
     assert {second[name] for name in told if name not in ("point", "signal_class")} == {None}
-    assert (copy.numbers_of(made, 2), copy.json_of(made, 2)) == ((11, 8), b"{}")
+    assert (entries.numbers_of(made, 2), entries.json_of(made, 2)) == ((11, 8), b"{}")
 
 
 def test_an_event_of_a_row_beyond_the_batch_is_ours() -> None:
@@ -176,7 +176,7 @@ def test_days_and_raw() -> None:
     for received_ns in (NOW_NS, NOW_NS - 1, NOW_NS, -1):
         batch.add(signal_class=1, received_ns=received_ns, raw=b"x%d" % (received_ns % 7))
     day = NOW_NS // (86_400 * 10**9)
-    assert copy.days(batch) == {day, day - 1}
-    assert copy.raw_of(batch, 0) == b"x%d" % (NOW_NS % 7)
+    assert entries.days(batch) == {day, day - 1}
+    assert entries.raw_of(batch, 0) == b"x%d" % (NOW_NS % 7)
     with pytest.raises(IndexError):
-        copy.raw_of(batch, 4)
+        entries.raw_of(batch, 4)

@@ -70,7 +70,8 @@ def test_an_event_says_what_the_row_says(row: dict[str, Any], source: str) -> No
         "time": time_of(row["received_ns"]), "datacontenttype": "application/json", "sequence": f"{501:020}"}
     assert inside == {
         "alarm_id": "500", "signal_id": "500", "protocol": PROTOCOL_TEXT[row["protocol"]], "account": row["account"],
-        "realm": row["realm"], "facility": None, "facility_name": None, "area": None, "class": CLASS_TEXT[row["signal_class"]],
+        "realm": row["realm"], "facility": None, "facility_name": None, "area": None,
+        "class": CLASS_TEXT[row["signal_class"]],
         "signal_class": CLASS_TEXT[row["signal_class"]], "condition": CONDITION_TEXT[row["condition"]],
         "state": STATE_TEXT[row["state"]], "point": row["point"], "verification": event["verification"],
         "reason": event["reason"], "rule": event["rule"], "rule_version": event["rule_version"],

@@ -12,7 +12,15 @@ from codec.words import CLASS_TEXT, CONDITION_TEXT, Condition, Flag, RowKind
 from engine.config import ConfigError
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
-from engine.filter.rule_file import BY_COINCIDENCE, CLASSES, FACILITY_WAYS, SECONDS, Rulebook, WrittenRule, default_rulebook
+from engine.filter.rule_file import (
+    BY_COINCIDENCE,
+    CLASSES,
+    FACILITY_WAYS,
+    SECONDS,
+    Rulebook,
+    WrittenRule,
+    default_rulebook,
+)
 from engine.words import KIND_TEXT, REASON_TEXT, Change
 from tests.unit.filter_model import Model, Row, S
 

@@ -1,4 +1,5 @@
 """The table of classes and states, row by row, and the life of one alarm."""
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ from codec.batch import Batch
 from codec.words import CLASS_TEXT, Condition, Flag, RowKind, SignalClass, State
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
-from engine.filter.rules import RULE_TEXT, RULE_VERSION, Rule
+from engine.filter.rulebook import default_rulebook
+from engine.filter.rules import RULE_TEXT, Rule
 
 RAISED, CLEARED, INFO = State.STATE_RAISED, State.STATE_CLEARED, State.STATE_INFO
 FIRE, GAS, PREALARM = SignalClass.CLASS_FIRE, SignalClass.CLASS_GAS, SignalClass.CLASS_PREALARM
@@ -17,11 +19,16 @@ CHOSEN = [SECURITY, MEDICAL]
 STATES = [number for number in CLASS_TEXT if number not in (0, *ALARMS, *CHOSEN)]
 
 
+BOOK = default_rulebook()
+AT_ONCE, AS_FACILITY = 100, 101      # its rules
+
+
 class Desk:
     """A filter with a hand on it: one signal in, its verdict and its event (or None) out."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.filter = Filter(next_event=1001, hash_key=bytes(16), **settings)
+    def __init__(self, *, security: bool = False, medical: bool = False, **settings: Any) -> None:
+        rules = replace(BOOK, security=security, medical=medical)
+        self.filter = Filter(next_event=1001, rules=rules, hash_key=bytes(16), **settings)
         self.signal = 1000
 
     def give(self, signal_class: int, state: int, condition: int = 0, point: str = "003",
@@ -37,15 +44,15 @@ class Desk:
         return outcome.verdict(0), outcome.event(0) if outcome.events_in else None
 
 
-def is_verdict(verdict: dict[str, object], word: str, reason: str, rule: Rule) -> bool:
-    return verdict == {"verdict": word, "reason": reason, "rule": rule, "rule_version": RULE_VERSION}
+def is_verdict(verdict: dict[str, object], word: str, reason: str, rule: int) -> bool:
+    return verdict == {"verdict": word, "reason": reason, "rule": rule, "rule_version": BOOK.version}
 
 
 @pytest.mark.parametrize("signal_class", ALARMS)
 @pytest.mark.parametrize("state", [RAISED, INFO, State.STATE_NONE])
 def test_an_alarm_class_is_forwarded_at_once(signal_class: int, state: int) -> None:
     verdict, event = Desk().give(signal_class, state)
-    assert is_verdict(verdict, "forward", "alarm", Rule.RULE_ALARM)
+    assert is_verdict(verdict, "forward", "alarm", AS_FACILITY)
     assert event is not None
     assert (event["type"], event["verification"], event["class"]) == ("raised", "unconfirmed", signal_class)
     assert (event["number"], event["alarm"], event["signal"]) == (1001, 1000, 1000)
