@@ -12,7 +12,7 @@ RULE_TEXT = {
     int(RULE_CANCEL): "cancelled, aborted or silenced at the panel: stored as state, clears nothing",
     int(RULE_RESET): "reset at the panel: stored as state, clears nothing by itself",
     int(RULE_UNTRACKED): "raised while the alarm table is full: forwarded as an alarm of its own that is not kept",
-    int(RULE_CANCEL_OF_ALARM): "cancelled or aborted at the panel soon after its alarm: the alarm is updated, nothing ends",
+    int(RULE_CANCEL_OF_ALARM): "cancelled or aborted at the panel soon after its alarm: told with it, nothing ends",
     int(RULE_LINE_FAULT): "a path silent past its time, or heard again: state, maybe part of a mass loss",
     int(RULE_CANARY): "the engine's own canary: an event that no subscriber is given; no alarm is kept of it",
 }

@@ -1,7 +1,7 @@
 """Enrolment of unknown accounts: policy, rate and limit, and the journal row that makes a path known.
 
-What the registry names comes and goes by rows of the journal. One that it names no longer is unknown from then on: where
-the policy is not to enrol, a trait of its paths lets each of their frames meet the policy again.
+What the registry names comes and goes by rows of the journal. One that it names no longer is unknown from then on:
+where the policy is not to enrol, a trait of its paths lets each of their frames meet the policy again.
 """
 import struct
 

@@ -110,7 +110,7 @@ class Model:
     def sender(self, row: Row) -> tuple[str, Transmitter | None, str, bool]:
         """The account, its transmitter, its facility, and whether the row is one of a test."""
         account = row["account"]
-        if row["flags"] & Flag.FLAG_QUARANTINED:
+        if row["flags"] & Flag.FLAG_QUARANTINED and account not in self.senders:
             return "", None, "", False
         known = self.senders.setdefault(account, Transmitter(len(self.senders)))
         until = max(known.test_ns, self.facility_tests.get(known.facility, 0) if known.facility else 0,

@@ -183,7 +183,7 @@ def test_no_rows_and_no_rules_keep_an_alarm_inside(given_rows: list[Row], book: 
     encoded = subject.apply(FIRST, batch_of(made))
     verdicts, events = told(encoded)
     by_row = {(event["signal"], event["type"]): event for event in events
-              if event["row"] != 0xFFFFFFFF and event["state"] != 2}
+              if event["row"] is not None and event["state"] != 2}
     for index, (row, verdict) in enumerate(zip(made, verdicts, strict=True)):
         if row["kind"] == RowKind.ROW_SIGNAL and row["signal_class"] in ALARMS and row["state"] != 2:
             event = by_row.get((FIRST + index, "raised")) or by_row[FIRST + index, "updated"]

@@ -120,13 +120,27 @@ def test_every_other_class_is_state(signal_class: int, state: int) -> None:
     desk = Desk()
     desk.give(FIRE, RAISED)
     verdict, event = desk.give(signal_class, state)
-    assert is_verdict(verdict, "suppress", "state", Rule.RULE_STATE)
+    nothing_open = state == CLEARED and signal_class != SignalClass.CLASS_INFO
+    assert is_verdict(verdict, "suppress", "again" if nothing_open else "state", Rule.RULE_STATE)
     assert event is None
     assert desk.filter.alarms_open == 1
 
 
+@pytest.mark.parametrize("condition", [Condition.CONDITION_CANCELLED, Condition.CONDITION_ABORTED])
+def test_a_cancel_is_told_with_its_alarm_for_a_while_and_clears_nothing(condition: int) -> None:
+    desk = Desk()
+    assert is_verdict(desk.give(SignalClass.CLASS_INFO, INFO, condition)[0], "suppress", "state", Rule.RULE_CANCEL)
+    desk.give(FIRE, RAISED)
+    verdict, event = desk.give(SignalClass.CLASS_INFO, INFO, condition)
+    assert is_verdict(verdict, "forward", "cancelled", Rule.RULE_CANCEL_OF_ALARM)
+    assert event is not None
+    assert (event["type"], event["reason"]) == ("updated", "cancelled")
+    desk.signal += 300
+    assert is_verdict(desk.give(SignalClass.CLASS_INFO, INFO, condition)[0], "suppress", "state", Rule.RULE_CANCEL)
+    assert desk.filter.alarms_open == 1
+
+
 @pytest.mark.parametrize(("condition", "rule"), [
-    (Condition.CONDITION_CANCELLED, Rule.RULE_CANCEL), (Condition.CONDITION_ABORTED, Rule.RULE_CANCEL),
     (Condition.CONDITION_SILENCED, Rule.RULE_CANCEL), (Condition.CONDITION_RESET, Rule.RULE_RESET),
     (Condition.CONDITION_SYSTEM_RESET, Rule.RULE_RESET)])
 def test_hands_at_the_panel_clear_nothing(condition: int, rule: Rule) -> None:
@@ -284,13 +298,13 @@ def test_beyond_the_table_every_fire_still_leaves() -> None:
     for number in range(10):
         verdict, event = desk.give(FIRE, RAISED, account=f"{number:04}")
         assert verdict["verdict"] == "forward"
-        assert verdict["rule"] == (Rule.RULE_ALARM if number < 3 else Rule.RULE_UNTRACKED)
+        assert verdict["rule"] == (AS_FACILITY if number < 3 else Rule.RULE_UNTRACKED)
         assert event is not None
         assert (event["type"], event["alarm"]) == ("raised", 1000 + number)
     assert (desk.filter.alarms_open, desk.filter.untracked) == (3, 7)
     assert desk.give(FIRE, CLEARED, account="0009")[0]["reason"] == "no_alarm_open"
     assert desk.give(FIRE, CLEARED, account="0001")[0]["reason"] == "restore"
-    assert desk.give(FIRE, RAISED, account="0009")[0]["rule"] == Rule.RULE_ALARM
+    assert desk.give(FIRE, RAISED, account="0009")[0]["rule"] == AS_FACILITY
     assert desk.filter.alarms_open == 3
 
 
@@ -301,7 +315,7 @@ def test_a_place_too_long_to_be_kept_is_forwarded() -> None:
         assert event is not None
         assert event["type"] == "raised"
     assert (desk.filter.alarms_open, desk.filter.untracked) == (0, 2)
-    assert desk.give(FIRE, RAISED, realm="r" * 56)[0]["rule"] == Rule.RULE_ALARM
+    assert desk.give(FIRE, RAISED, realm="r" * 56)[0]["rule"] == AS_FACILITY
 
 
 def test_account_and_realm_do_not_run_into_each_other() -> None:

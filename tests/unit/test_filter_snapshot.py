@@ -72,8 +72,8 @@ def test_a_snapshot_cut_anywhere_is_refused(cut: int) -> None:
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
     saved = bytearray(b"".join(filled(3).save()))
-    saved[0] = 2
-    with pytest.raises(ValueError, match="version 2, this program reads 1"):
+    saved[0] = 1
+    with pytest.raises(ValueError, match="version 1, this program reads 2"):
         filled(3).load(bytes(saved))
 
 
@@ -119,11 +119,14 @@ def test_alarms_as_people_see_them() -> None:
     row = subject.alarm(1000)
     assert row == {
         "alarm_id": "1000", "event_id": "2001", "transmitter": "dc09:0123@north", "protocol": "dc09", "account": "0123",
-        "realm": "north", "facility": None, "area": None, "class": "fire", "condition": "smoke",
-        "verification": "unconfirmed", "priority": 2, "revision": 2, "count": 2,
+        "realm": "north", "facility": None, "facility_name": None, "area": None, "class": "fire", "condition": "smoke",
+        "verification": "unconfirmed", "answered": None, "priority": 2, "detectors": 2, "chatters": False,
+        "accepted": False, "state": "raised", "revision": 2, "count": 2,
         "first_received_at": "2026-01-01T00:00:00.000000Z", "received_at": "2026-01-01T00:00:01.000000Z",
-        "open": [{"signal_id": "1000", "class": "fire", "condition": "smoke", "point": "003"},
-                 {"signal_id": "1001", "class": "gas", "condition": "carbon_monoxide", "point": "004"}],
+        "open": [{"signal_id": "1000", "class": "fire", "condition": "smoke", "point": "003",
+                  "transmitter": "dc09:0123@north", "since": "2026-01-01T00:00:00.000000Z"},
+                 {"signal_id": "1001", "class": "gas", "condition": "carbon_monoxide", "point": "004",
+                  "transmitter": "dc09:0123@north", "since": "2026-01-01T00:00:01.000000Z"}],
         "open_beyond": []}
     assert json.loads(json.dumps(row)) == row
     assert subject.alarm(1001) is None
