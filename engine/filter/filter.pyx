@@ -189,6 +189,7 @@ cdef class Filter:
             for row in range(min(c.count, <uint32_t>AHEAD)):
                 look_ahead(self, c, row, hashes)
             for row in range(c.count):
+                self.row_hash = hashes[row % AHEAD]
                 if row + AHEAD < c.count:
                     look_ahead(self, c, row + AHEAD, hashes)
                 if row + AHEAD // 2 < c.count:
@@ -210,6 +211,7 @@ cdef class Filter:
                 elif c.kind[row] == ROW_TICK:
                     with gil:
                         due(self, c.received_ns[row], first + row)
+        self.row_hash = 0
         self.position = first + c.count - 1
         if self.failed:
             raise MemoryError()

@@ -60,7 +60,7 @@ cdef void origin_of(Filter f, const Columns* c, uint32_t row, bint meet, Origin*
     origin.named = place_of(&origin.name, c, row)
     if not origin.named:
         return
-    hash = name_hash(&f.registry, &origin.name)
+    hash = f.row_hash if f.row_hash != 0 else name_hash(&f.registry, &origin.name)
     origin.transmitter = transmitter_find(&f.registry, &origin.name, hash)
     if origin.transmitter == NO_TRANSMITTER and meet and not c.flags[row] & FLAG_QUARANTINED:
         origin.transmitter = transmitter_add(&f.registry, &origin.name, hash)

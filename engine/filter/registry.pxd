@@ -124,7 +124,7 @@ cdef inline uint64_t name_hash(const Registry* r, const Place* name) noexcept no
 
 cdef inline uint32_t text_hash(const uint8_t* text, uint32_t size, uint32_t seed) noexcept nogil:
     """Hash a point or zone the same way at every start, as verdicts hang on it; never 0. FNV-1a."""
-    cdef uint32_t hash = <uint32_t>2166136261U ^ seed, i
+    cdef uint32_t hash = (<uint32_t>2166136261U ^ seed) * <uint32_t>16777619, i
     for i in range(size):
         hash = (hash ^ text[i]) * 16777619
     return hash if hash else 1

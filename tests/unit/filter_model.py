@@ -166,8 +166,9 @@ class Model:
             condition = row["condition"]
         zone = zone or point[:point.rfind("/") + 1] or point
         late = bool(row["flags"] & (Flag.FLAG_LATE | Flag.FLAG_OLD))
+        trusted = known is not None and not row["flags"] & Flag.FLAG_QUARANTINED
         disabled = bool(known and point and self.states.open(known.slot, SignalClass.CLASS_DISABLEMENT, point.encode()))
-        sound = known is not None and not (in_test or late or disabled) and signal_class in (1, 2, 3)
+        sound = trusted and not (in_test or late or disabled) and signal_class in (1, 2, 3)
         way, shift, rule, since = "", 0, None, max(row["received_ns"] // S, 0)
         if signal_class in (1, 2, 3):
             _, rule, way = self.rule_for(facility, signal_class, condition)
