@@ -246,11 +246,7 @@ cdef int end_test(Filter f, object mode, int64_t now_ns) except -1:
     """A test mode is over. What was raised in it and is still open may be true: it is told as any other from now on."""
     cdef Registry* r = &f.registry
     cdef Origin origin
-    cdef Place place
-    cdef uint64_t hash
-    cdef uint32_t slot, point
-    cdef Alarm* alarm
-    cdef Part nobody
+    cdef uint32_t point
     cdef bytes text
     if not find_tested(f, mode, &origin):
         return 0
@@ -264,15 +260,33 @@ cdef int end_test(Filter f, object mode, int64_t now_ns) except -1:
             r.transmitters[origin.transmitter].points_tested -= 1
     else:
         r.transmitters[origin.transmitter].test_until_ns = 0
-    if not place_for(f, &origin, LANE_TEST, &place):
+    count_at(f, &origin, now_ns)
+    if origin.transmitter == NO_TRANSMITTER:
         return 0
+    if r.transmitters[origin.transmitter].former != NO_FACILITY:
+        origin.facility = r.transmitters[origin.transmitter].former      # raised there, and moved since
+        count_at(f, &origin, now_ns)
+    origin.facility = NO_FACILITY                                        # raised before the registry named a facility
+    count_at(f, &origin, now_ns)
+    return 0
+
+
+cdef void count_at(Filter f, const Origin* origin, int64_t now_ns) noexcept nogil:
+    """Let what is open in the lane of tests at a place count from now on, unless it is still tested."""
+    cdef Place place
+    cdef uint64_t hash
+    cdef uint32_t slot
+    cdef Alarm* alarm
+    cdef Part nobody
+    if not place_for(f, origin, LANE_TEST, &place):
+        return
     hash = place_hash(&f.alarms, &place)
     slot = alarms_find(&f.alarms, &place, hash)
     if slot == NO_SLOT or f.alarms.slots[slot].verification != VERIFICATION_TEST:
-        return 0
+        return
     alarm = &f.alarms.slots[slot]
     if is_still_tested(f, alarm, now_ns):
-        return 0
+        return
     place.lane = LANE_REAL
     if alarms_find(&f.alarms, &place, place_hash(&f.alarms, &place)) == NO_SLOT:
         index_remove(&f.alarms.index, hash, slot)
@@ -284,7 +298,6 @@ cdef int end_test(Filter f, object mode, int64_t now_ns) except -1:
     nobody.at = alarm.place.text
     tell_alone(f, alarm, EVENT_UPDATED, REASON_TEST_ENDED, now_ns, nobody, nobody)
     await_acceptance(f, alarm, slot, now_ns)
-    return 0
 
 
 cdef bint find_tested(Filter f, object mode, Origin* origin) except -1:
