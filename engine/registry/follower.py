@@ -113,6 +113,7 @@ class Follower:
     async def tend(self) -> None:
         """Let those who never speak have a path, those who are gone go, a slice at a time; and see to the keys."""
         engine = self._engine
+        await asyncio.sleep(TEND_S)          # who calls at once after a start needs no path that stands for it
         while True:
             more = engine.enrolment.expect(engine.admit, engine.listening.listening_ms, engine.clock.wall_ns())
             engine.on_rows()

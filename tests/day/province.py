@@ -101,6 +101,10 @@ class Listener:
 
     def listen(self) -> None:
         connection = http.client.HTTPConnection(self.address, timeout=30)
+        with contextlib.closing(connection):
+            self.read(connection)
+
+    def read(self, connection: http.client.HTTPConnection) -> None:
         connection.request("GET", f"/v1/alarms/stream{self.query}",
                            headers={"Last-Event-ID": self.last_id} if self.last_id else {})
         with connection.getresponse() as stream:
@@ -136,6 +140,7 @@ class Listener:
         return self.since(mark, wanted)
 
     def close(self) -> None:
+        """Come again no more; what is read ends with the engine."""
         self.ended.set()
 
 
@@ -253,6 +258,8 @@ class Province:
         self.desk.close()
         self.tests.close()
         self.engine.stop()
+        for listener in (self.desk, self.tests):
+            listener.thread.join(10)
 
     def register(self) -> None:
         """Write the registry as people do, and wait until the engine knows it."""

@@ -42,6 +42,7 @@ def test_it_comes_out_and_nobody_sees_it() -> None:
                 'frames_received{protocol="dc09",kind="signal"}': 1, 'replies{protocol="dc09",result="accept"}': 1,
                 'signals{class="fire"}': 1, 'verdicts{verdict="forward",reason="alarm"}': 1,
                 'unknown_accounts{result="enrolled"}': 1, "events_forwarded": 2, "alarms_unaccepted": 1,
+                "alarms_open": 1,
                 "receive_to_durable_seconds_count": 1, "receive_to_forwarded_seconds_count": 2, "store_rows": 1,
                 "admit_entries": 1, 'paths{state="up"}': 1}
             assert [alarm["account"] for alarm in engine.json("/v1/alarms")["alarms"]] == ["0001"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,12 @@ import asyncpg
 import pytest
 
 from engine.figures_view import FiguresView
+from engine.operate.figures_routes import FiguresRoutes
+from engine.operate.routes import LIST_ROWS_MAX
 from engine.store.figures import Figures
 from engine.store.migrate import migrate
 from engine.store.settings import StoreSettings
-from tests.http_world import make_world
+from tests.http_world import World, make_world
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
@@ -49,6 +52,14 @@ ALARMS = [  # opened, facility, area, verification, answered, accepted after
     (hour(0) - timedelta(microseconds=1), "school", "40/17257/vinh-1", "false", None, 3600),
     (hour(5), None, None, "confirmed", None, None),
     (hour(6), "gone", "40/17257/vinh-1", "confirmed", None, 59)]
+
+
+@asynccontextmanager
+async def world_of(view: FiguresView) -> AsyncIterator[World]:
+    """Serve figures; their connections end with the block."""
+    async with make_world(more=(FiguresRoutes(view, LIST_ROWS_MAX),)) as world:
+        yield world
+    await view.close()
 
 
 @pytest.fixture
@@ -190,7 +201,7 @@ async def test_time_to_subscribers(figures: Figures, day: str) -> None:
 
 
 async def test_over_http_as_json(day: str) -> None:
-    async with make_world(figures=FiguresView.of(day)) as world, aiohttp.ClientSession(world.url) as client:
+    async with world_of(FiguresView.of(day)) as world, aiohttp.ClientSession(world.url) as client:
         cursor, seen = "", []
         while cursor is not None:
             async with client.get(f"/v1/figures/facilities?{ASKED}&limit=1&cursor={cursor}") as response:
@@ -214,7 +225,7 @@ async def test_over_http_as_json(day: str) -> None:
 @pytest.mark.parametrize("csv_rows", [1, 1000])
 async def test_over_http_as_csv(day: str, csv_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.operate.figures_routes.CSV_ROWS", csv_rows)
-    async with make_world(figures=FiguresView.of(day)) as world, aiohttp.ClientSession(world.url) as client:
+    async with world_of(FiguresView.of(day)) as world, aiohttp.ClientSession(world.url) as client:
         async with client.get(f"/v1/figures/facilities?{ASKED}", headers={"Accept": "text/csv"}) as response:
             text = await response.text()
             assert response.content_type == "text/csv"
@@ -242,7 +253,7 @@ async def test_over_http_as_csv(day: str, csv_rows: int, monkeypatch: pytest.Mon
     (f"paths?{ASKED}&facility=%00", "facility"), (f"facilities?{ASKED}&area={'x' * 129}", "area"),
     ("areas?from=0001-01-01T00:00:00%2B14:00&to=2026-01-02", "from"), ("areas?from=99999999999&to=2", "from")])
 async def test_bad_questions(query: str, said: str) -> None:
-    async with make_world(figures=FiguresView.of("postgresql://tocsin@127.0.0.1:9/none")) as world, \
+    async with world_of(FiguresView.of("postgresql://tocsin@127.0.0.1:9/none")) as world, \
             aiohttp.ClientSession(world.url) as client, client.get(f"/v1/figures/{query}") as response:
         body = await response.json(content_type="application/problem+json")
         assert response.status == 400
@@ -253,7 +264,7 @@ async def test_bad_questions(query: str, said: str) -> None:
 @pytest.mark.parametrize("query", ["facilities", "areas", "paths", "forward"])
 @pytest.mark.parametrize("form", ["json", "csv"])
 async def test_a_database_that_is_away(query: str, form: str) -> None:
-    async with make_world(figures=FiguresView.of("postgresql://tocsin@127.0.0.1:9/none")) as world, \
+    async with world_of(FiguresView.of("postgresql://tocsin@127.0.0.1:9/none")) as world, \
             aiohttp.ClientSession(world.url) as client, \
             client.get(f"/v1/figures/{query}?{ASKED}&facility=&format={form}") as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "5")
@@ -263,7 +274,7 @@ async def test_a_database_that_is_away(query: str, form: str) -> None:
 async def test_an_answer_that_takes_too_long(day: str) -> None:
     locked = await asyncpg.connect(day)
     view = FiguresView(Figures(day, StoreSettings(figures_s_max=0.2)))
-    async with locked.transaction(), make_world(figures=view) as world, aiohttp.ClientSession(world.url) as client:
+    async with locked.transaction(), world_of(view) as world, aiohttp.ClientSession(world.url) as client:
         await locked.execute("LOCK TABLE tocsin.alarm")
         async with client.get(f"/v1/figures/areas?{ASKED}") as response:
             assert response.status == 503
@@ -285,7 +296,7 @@ async def test_a_csv_that_cannot_be_finished_is_cut_off(day: str, monkeypatch: p
             await connection.close()
         return await whole(*arguments)
     monkeypatch.setattr(view, "facilities", facilities)
-    async with make_world(figures=view) as world, aiohttp.ClientSession(world.url) as client:
+    async with world_of(view) as world, aiohttp.ClientSession(world.url) as client:
         with pytest.raises(aiohttp.ClientError):
             async with client.get(f"/v1/figures/facilities?{ASKED}&format=csv") as response:
                 assert response.status == 200
@@ -294,7 +305,7 @@ async def test_a_csv_that_cannot_be_finished_is_cut_off(day: str, monkeypatch: p
 
 
 async def test_hostile_ids_of_areas_and_facilities_find_nothing(day: str) -> None:
-    async with make_world(figures=FiguresView.of(day)) as world, aiohttp.ClientSession(world.url) as client:
+    async with world_of(FiguresView.of(day)) as world, aiohttp.ClientSession(world.url) as client:
         for text in ("' OR 1=1 --", "%", "\\", "ờ", "{a,b}"):
             async with client.get(f"/v1/figures/paths?{ASKED}&facility={quote(text)}") as response:
                 assert (await response.json())["paths"] == []

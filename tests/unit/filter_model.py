@@ -392,8 +392,11 @@ class Model:
 
     def end_test(self, key: tuple[str, str, str], now: int) -> None:
         self.set_test(key, 0)
-        facility, account = key[0] or self.senders[key[1]].facility, key[1]
-        place = self.place(facility, account, 1)
+        known = self.senders.get(key[1])
+        for facility in [key[0]] if known is None else [known.facility, known.former, ""]:
+            self.count_at(self.place(facility, key[1], 1), now)
+
+    def count_at(self, place: Place, now: int) -> None:
         alarm = self.open.get(place)
         if alarm is None or alarm.verification != "test" or self.is_tested(alarm, now):
             return
