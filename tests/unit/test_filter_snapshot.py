@@ -4,8 +4,10 @@ import json
 import pytest
 
 from codec.batch import Batch
+from codec.words import RowKind
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
+from engine.words import Change
 
 KEY = bytes(range(16))
 
@@ -88,6 +90,59 @@ def test_no_damaged_snapshot_breaks_the_table() -> None:
         except ValueError:
             assert subject.alarms_open == 0
         subject.open_alarms()
+
+
+def registered() -> Filter:
+    """A filter that a registry names buildings, transmitters and points to, one of them in test mode."""
+    subject = Filter(2, alarms_max=100, paths_max=64, hash_key=KEY)
+    batch = Batch(100, 65536)
+
+    def change(kind: int, native: str, account: str = "", point: str = "") -> None:
+        assert batch.add(kind=RowKind.ROW_CHANGE, condition=kind, protocol=1 if account else 0, account=account,
+                         point=point, native=native)
+    change(Change.CHANGE_READING, "one\t5")
+    for number in range(3):
+        change(Change.CHANGE_FACILITY, f"school-{number}\t40\t17257\tvinh-1\tschool\trules\tSchool {number}")
+    for number in range(6):
+        change(Change.CHANGE_TRANSMITTER, f"school-{number % 3}\t0\t0\t0\tone\t0\t0\t0\t0\t0", f"{number:04}")
+        change(Change.CHANGE_POINT, "smoke\thall", f"{number:04}", "001")
+    change(Change.CHANGE_READ, "one\t5")
+    change(Change.CHANGE_TEST, f"{10**13}\tschool-2\tsomebody\tyearly test")
+    for number in range(6):
+        row = {"protocol": 1, "account": f"{number:04}", "path": number, "received_ns": number * 10**9, "state": 1}
+        assert batch.add(**row, point="001", signal_class=1, condition=2)
+        assert batch.add(**row, signal_class=5, condition=30)
+    subject.apply(1, batch)
+    subject.check()
+    return subject
+
+
+def test_no_damaged_registry_leads_astray() -> None:
+    """Refused, or taken as another sound state: it can be looked at, and judges what comes next."""
+    saved = b"".join(registered().save())
+    after = Batch(20, 4096)
+    for number in range(7):
+        for state in (1, 2):
+            assert after.add(protocol=1, account=f"{number:04}", path=number, point="001", signal_class=1, condition=2,
+                             state=state, received_ns=10**11)
+    taken = 0
+    for at in range(32, len(saved), 5):
+        subject = Filter(1, alarms_max=100, paths_max=64, hash_key=KEY)
+        try:
+            subject.load(saved[:at] + bytes([saved[at] ^ (0xFF, 0x01, 0x80)[at % 3]]) + saved[at + 1:])
+        except ValueError:
+            continue
+        taken += 1
+        subject.open_alarms(ended=True)
+        subject.with_conditions()
+        subject.mass_losses()
+        for number in range(6):
+            subject.place(f"dc09:{number:04}")
+            subject.conditions(f"dc09:{number:04}")
+        subject.apply(1000, after)
+        subject.open_alarms()
+        subject.save()
+    assert taken > 100
 
 
 def test_a_smaller_table_keeps_what_a_snapshot_holds() -> None:
