@@ -112,13 +112,16 @@ class Truth:
         if pipeline.journal.trimmed:
             return                       # what it was told before is gone
         judging = Filter(pipeline.journal.first + 1, paths_max=pipeline.config.paths.max, hash_key=OTHER_KEY)
-        async with aclosing(StoredRows(pipeline.journal, pipeline.outcomes)(0)) as entries:
-            async for first, batch, outcome in entries:
-                if judging.apply(first, batch) != outcome.encode():
-                    self.found(f"the rows from {first} on are judged in another way by the journal alone")
-                if self.wrong or judging.position >= pipeline.judged():
-                    break
-        judging.check()
+        try:
+            async with aclosing(StoredRows(pipeline.journal, pipeline.outcomes)(0)) as entries:
+                async for first, batch, outcome in entries:
+                    if judging.apply(first, batch) != outcome.encode():
+                        self.found(f"the rows from {first} on are judged in another way by the journal alone")
+                    if self.wrong or judging.position >= pipeline.judged():
+                        break
+            judging.check()
+        except AssertionError as error:
+            self.found(f"judged again: {error}", error)
         self.world.counts["judged again"] += 1
 
     def of(self, account: str) -> Any:
