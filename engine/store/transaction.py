@@ -69,7 +69,8 @@ FROM (SELECT alarm_id, min(received_at) FILTER (WHERE verification = 'confirmed'
           AND (verification = 'confirmed' OR type = 'cleared'
                OR reason IN ('accepted', 'answered_true', 'answered_false'))
       GROUP BY alarm_id) e
-WHERE a.id = e.alarm_id"""
+WHERE a.id = e.alarm_id AND (a.confirmed_at IS NULL AND e.confirmed_at IS NOT NULL
+    OR a.accepted_at IS NULL AND e.accepted_at IS NOT NULL OR e.cleared_at IS NOT NULL OR e.answered IS NOT NULL)"""
 # What an alarm learnt later is a later verdict on the signal that raised it.
 LATER_VERDICTS = """
 INSERT INTO tocsin.verdict_later (signal_id, number, verdict, reason, rule, rule_version, at)
