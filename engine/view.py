@@ -1,6 +1,7 @@
 """The engine as OPERATE sees it: one object that reads from every stage and changes none."""
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 
 NOWHERE: Json = {"facility": None, "facility_name": None, "area": None}
 STATE_RANK = {"fault": 3, "up": 2, "pending": 1, "new": 0}
-
-
+PLACED_AT_ONCE = 256             # transmitters whose area is looked up before the loop may turn to others: some 1 ms
 SETTLED = ("false", "test")      # nobody has to take these over
 
 
@@ -158,20 +158,30 @@ class View:
         numbers = self._engine.paths.paths_of(key)
         return self._transmitter(numbers) if numbers else None
 
-    def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
+    async def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
         """Return transmitters in the order in which they were enrolled; `key` of the last is the next `after`.
 
-        A state is wanted of any of a transmitter's paths.
+        A state is wanted of any of a transmitter's paths. Where an area is asked for, the loop is given away every few
+        transmitters that are looked at.
         """
         paths = self._engine.paths
         start = 0
         if question.after is not None:
             known = paths.paths_of(question.after)
             start = known[0] + 1 if known else len(paths)
-        if question.area:
-            return []  # no transmitter has an area before there is a registry
-        return [self._transmitter(paths.paths_of(paths.transmitter_text(number)))
-                for number in paths.scan(start, question.state, question.limit)]
+        if not question.area:
+            return [self._transmitter(paths.paths_of(paths.transmitter_text(number)))
+                    for number in paths.scan(start, question.state, question.limit)]
+        found: list[Json] = []
+        while numbers := paths.scan(start, question.state, PLACED_AT_ONCE):
+            start = numbers[-1] + 1
+            keys = (paths.transmitter_text(number) for number in numbers)
+            found += [self._transmitter(paths.paths_of(key)) for key in keys
+                      if lies_in(str((self._engine.filter.place(key) or NOWHERE)["area"] or ""), question.area)]
+            if len(found) >= question.limit:
+                break
+            await asyncio.sleep(0)
+        return found[:question.limit]
 
     def _transmitter(self, numbers: Sequence[int]) -> Json:
         paths = self._engine.paths
@@ -250,6 +260,11 @@ class View:
             if len(found) == question.limit:
                 break
         return found
+
+
+def lies_in(area: str, wanted: str) -> bool:
+    """Tell whether an area is the wanted one, lies under it, or has it as one of its parts."""
+    return area.startswith(wanted + "/") or wanted in (area, *area.split("/"))
 
 
 def is_about(wanted: str, account: object, data: bytes) -> bool:

@@ -144,7 +144,7 @@ class View:
     def transmitter(self, key: str) -> dict[str, object] | None:
         return next((entry for entry in self.fleet if entry["key"] == key), None)
 
-    def transmitters(self, question: TransmitterQuestion) -> list[dict[str, object]]:
+    async def transmitters(self, question: TransmitterQuestion) -> list[dict[str, object]]:
         self.asked.append(question)
         found = [entry for entry in self.fleet if str(entry["key"]) > (question.after or "")
                  and question.state in (None, entry["state"])]

@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from engine.forward.question import BadQuestion
-from engine.operate.page import next_cursor, read_limit, read_number_cursor
+from engine.operate.page import next_cursor, read_limit, read_number_cursor, read_time
 from engine.operate.problem import problem
 from engine.operate.routes import accepted, answer, read_change
 from engine.operate.view import ConditionQuestion, EngineView
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NS_MAX = (1 << 63) - 1
 
 
 class AlarmRoutes:
@@ -59,22 +61,19 @@ class AlarmRoutes:
     async def conditions(self, request: web.Request) -> web.Response:
         """List transmitters with a condition that is open, or with one that is open since before a time."""
         query, limit = request.query, read_limit(request.query, self._rows_max)
-        entries = self._view.conditions(ConditionQuestion(query.get("condition") or None, read_time(query, "before"),
+        entries = self._view.conditions(ConditionQuestion(query.get("condition") or None, read_ns(query, "before"),
                                                           read_number_cursor(query), limit))
         return answer({"transmitters": list(entries), "next": next_cursor(entries, limit, "number")})
 
     async def conditions_of(self, request: web.Request) -> web.Response:
         """Say what is open at one transmitter, now or as of a time."""
-        found = await self._view.conditions_of(request.match_info["key"], read_time(request.query, "at"))
+        found = await self._view.conditions_of(request.match_info["key"], read_ns(request.query, "at"))
         return problem(404, "no such transmitter") if found is None else answer(found)
 
 
-def read_time(query: Mapping[str, str], name: str) -> int | None:
-    """Read a time as ns since 1970; None where none is given. Raises BadQuestion."""
-    value = query.get(name)
-    if not value:
+def read_ns(query: Mapping[str, str], name: str) -> int | None:
+    """Read a time as ns since 1970, within 0..NS_MAX; None where none is given. Raises BadQuestion."""
+    text = query.get(name)
+    if not text:
         return None
-    try:
-        return int(datetime.fromisoformat(value).timestamp() * 1e6) * 1000
-    except (ValueError, OverflowError):
-        raise BadQuestion(f"{name}: allowed is a time such as 2026-01-01T00:00:00Z") from None
+    return min(max((read_time(text, name) - EPOCH) // timedelta(microseconds=1) * 1000, 0), NS_MAX)

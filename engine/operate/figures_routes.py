@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 
 from engine.forward.question import AREA_CHARACTERS_MAX, BadQuestion
-from engine.operate.page import make_cursor, read_cursor, read_limit
+from engine.operate.page import make_cursor, read_cursor, read_limit, read_time
 from engine.operate.problem import problem
 from engine.operate.view import Away, Json
 
@@ -146,25 +146,12 @@ class FiguresRoutes:
 
 def read_period(query: Mapping[str, str]) -> Period:
     """Read `from` and `to`. Raises BadQuestion."""
-    since, until = read_time(query, "from"), read_time(query, "to")
+    since, until = read_time(query.get("from", ""), "from"), read_time(query.get("to", ""), "to")
     if not since < until:
         raise BadQuestion("to: must be later than from")
     if until - since > PERIOD_MAX:
         raise BadQuestion(f"to: at most {PERIOD_MAX.days} days after from")
     return Period(since, until)
-
-
-def read_time(query: Mapping[str, str], name: str) -> datetime:
-    """Read an ISO 8601 time; one without an offset is UTC. Raises BadQuestion."""
-    text = query.get(name, "")
-    if "T" in text:
-        text = text.replace(" ", "+")    # what a query makes of the sign of an offset
-    try:
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadQuestion(f"{name}: needed is a date or time of ISO 8601, such as 2026-01-31 or "
-                          "2026-01-31T06:00:00Z") from None
 
 
 def read_place(query: Mapping[str, str]) -> str | None:

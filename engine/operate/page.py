@@ -1,8 +1,9 @@
-"""Lists in pieces: `?limit=` and an opaque `?cursor=`."""
+"""What many questions have: times, and lists in pieces by `?limit=` and an opaque `?cursor=`."""
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from engine.forward.question import NUMBER_MAX, BadQuestion
 
@@ -18,6 +19,18 @@ def read_limit(query: Mapping[str, str], limit_max: int) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= limit_max):
         raise BadQuestion(f"limit: allowed are 1 to {limit_max}")
     return int(value)
+
+
+def read_time(text: str, name: str) -> datetime:
+    """Read an ISO 8601 time; one without an offset is UTC. Raises BadQuestion."""
+    if "T" in text:
+        text = text.replace(" ", "+")    # what a query makes of the sign of an offset
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadQuestion(f"{name}: needed is a date or time of ISO 8601, such as 2026-01-31 or "
+                          "2026-01-31T06:00:00Z") from None
 
 
 def read_cursor(query: Mapping[str, str]) -> str | None:

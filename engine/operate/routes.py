@@ -86,7 +86,7 @@ class Routes:
     async def transmitters(self, request: web.Request) -> web.Response:
         query = request.query
         limit = read_limit(query, self._rows_max)
-        entries = self._view.transmitters(TransmitterQuestion(
+        entries = await self._view.transmitters(TransmitterQuestion(
             query.get("state") or None, query.get("area") or None, read_cursor(query), limit))
         return answer({"transmitters": list(entries), "next": next_cursor(entries, limit, "key")})
 

@@ -147,7 +147,7 @@ class EngineView(Protocol):
         """
         ...
 
-    def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
+    async def transmitters(self, question: TransmitterQuestion) -> Sequence[Json]:
         """Return up to `limit` transmitters with keys above `after`, in the order of their keys; each has `key`."""
         ...
 

@@ -66,9 +66,9 @@ def fault(engine, path):
     engine.paths.apply(batch)
 
 
-def ask(engine, **question):
-    return engine.view.transmitters(TransmitterQuestion(**({"limit": 100, "after": None, "state": None, "area": None}
-                                                           | question)))
+async def ask(engine, **question):
+    return await engine.view.transmitters(
+        TransmitterQuestion(**({"limit": 100, "after": None, "state": None, "area": None} | question)))
 
 
 def test_numbers_are_strings_in_the_status(engine):
@@ -112,15 +112,15 @@ def test_last_seen_is_that_of_the_path_heard_last(engine):
     assert engine.view.transmitter("dc09:0001")["last_seen_at"] == "2026-01-01T00:00:05.000Z"
 
 
-def test_the_list_in_pages(engine):
+async def test_the_list_in_pages(engine):
     keys, after = [], None
-    while page := ask(engine, limit=2, after=after):
+    while page := await ask(engine, limit=2, after=after):
         keys += [entry["key"] for entry in page]
         after = keys[-1]
     assert keys == ["dc09:0001", "dc09:0002", "dc09:0003"]
-    assert ask(engine, after="dc09:9999") == []
+    assert await ask(engine, after="dc09:9999") == []
     fault(engine, 1)
-    assert [entry["key"] for entry in ask(engine, state="fault")] == ["dc09:0002"]
+    assert [entry["key"] for entry in await ask(engine, state="fault")] == ["dc09:0002"]
 
 
 def test_roles_times_and_deadlines_of_the_paths_of_a_transmitter(engine):
