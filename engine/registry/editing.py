@@ -23,6 +23,7 @@ from engine.registry.importing import Import, Report
 from engine.registry.keys import KeyStore, KeyStoreError
 from engine.registry.sheets import Sheet
 from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
+from engine.store.pool import Pool
 
 log = logging.getLogger("engine.registry")
 CONNECTIONS_MAX = 4
@@ -72,17 +73,14 @@ class Editing:
     """
 
     def __init__(self, database: str | Callable[[], str], keys: KeyStore, journal_change: JournalChange) -> None:
-        self._url: Callable[[], str] = database if callable(database) else lambda: database
+        self._pool = Pool(database, CONNECTIONS_MAX, EDIT_S_MAX,
+                          {"application_name": "tocsin registry", "timezone": "UTC", "jit": "off"})
         self._keys = keys
         self._journal_change = journal_change
-        self._pool: Any = None
-        self._turn = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        await self._pool.close()
 
     # -- reading; each raises RegistryAway
 
@@ -240,14 +238,8 @@ class Editing:
     async def _connected(self, seconds: float) -> AsyncIterator[Any]:
         """A connection for at most so long. What the database or the disk does to us becomes a RegistryAway."""
         try:
-            async with asyncio.timeout(seconds):
-                async with self._turn:
-                    if self._pool is None:
-                        self._pool = await asyncpg.create_pool(
-                            self._url(), min_size=0, max_size=CONNECTIONS_MAX, timeout=seconds,
-                            server_settings={"application_name": "tocsin registry", "timezone": "UTC", "jit": "off"})
-                async with self._pool.acquire() as connection:
-                    yield connection
+            async with self._pool.connected(seconds) as connection:
+                yield connection
         except asyncpg.IntegrityConstraintViolationError as error:
             raise BadEdit(f"another change came between: {error}") from None
         except KeyStoreError as error:

@@ -1,13 +1,11 @@
 """What the API asks: on at most two connections of its own, read only, each query with a limit of time."""
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
-
 from engine.store.errors import DATABASE_ERRORS, raise_if_cancelled
+from engine.store.pool import Pool
 from engine.store.settings import StoreSettings
 
 ROWS_MAX = 10_000                      # of one answer
@@ -49,19 +47,16 @@ class Reader:
 
     def __init__(self, database: str | Callable[[], str], answer_s_max: float, connections_max: int,
                  connect_s_max: float, name: str) -> None:
-        self.url: Callable[[], str] = database if callable(database) else lambda: database
         self._answer_s_max = answer_s_max
-        self._connect_s_max = connect_s_max
-        self._connections_max = connections_max
-        self._name = name
-        self._pool: Any = None
-        self._turn = asyncio.Lock()
+        self._pool = Pool(database, connections_max, connect_s_max, {
+            "application_name": name, "timezone": "UTC", "jit": "off",
+            "statement_timeout": str(int(answer_s_max * 1000)), "default_transaction_read_only": "on",
+            # The functions of figures are planned for what is asked, never for anything.
+            "plan_cache_mode": "force_custom_plan"})
 
     async def close(self) -> None:
         """Close the connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        await self._pool.close()
 
     async def _fetch(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
         async def work(connection: Any) -> list[dict[str, Any]]:
@@ -70,25 +65,12 @@ class Reader:
 
     async def _ask(self, work: Callable[[Any], Any]) -> list[dict[str, Any]]:
         try:
-            async with asyncio.timeout(self._answer_s_max):
-                async with self._turn:
-                    if self._pool is None:
-                        self._pool = await self._open()
-                async with self._pool.acquire() as connection:
-                    rows: list[dict[str, Any]] = await work(connection)
-                    return rows
+            async with self._pool.connected(self._answer_s_max) as connection:
+                rows: list[dict[str, Any]] = await work(connection)
+                return rows
         except DATABASE_ERRORS as error:
             raise_if_cancelled()
             raise DatabaseAway(f"{type(error).__name__}: {error}") from error
-
-    async def _open(self) -> Any:
-        timeout_ms = int(self._answer_s_max * 1000)
-        return await asyncpg.create_pool(
-            self.url(), min_size=0, max_size=self._connections_max, timeout=self._connect_s_max,
-            server_settings={"application_name": self._name, "timezone": "UTC", "jit": "off",
-                             "statement_timeout": str(timeout_ms), "default_transaction_read_only": "on",
-                             # The functions of figures are planned for what is asked, never for anything.
-                             "plan_cache_mode": "force_custom_plan"})
 
 
 class Queries(Reader):
