@@ -28,8 +28,8 @@ from benchmarks.udp import client
 from codec.reading import build_frame
 
 EVENT_S_MAX, FIRE_S_MAX, BEATS_MIN = 2.0, 1.0, 0.8
-FIRST_ACCOUNT = 0xF00000         # of those that live on
-ACCOUNT = "00BEEF"
+FIRST_ACCOUNT = 0xF00000         # of those that live on; the first of them reports the fire
+ACCOUNT = f"{FIRST_ACCOUNT:06X}"
 LOOK_S = 0.1
 CONFIGURATION = """\
 [unknown_accounts]
