@@ -284,11 +284,6 @@ class Transmitter:
                         "reject: refused, as everything else is")
     encrypted_only: bool = switch(False, "its clear frames are refused: anybody could send those. Needs a key")
 
-    @property
-    def supervision_ns(self) -> int:
-        """The time of its primary path; 0: as supervision.default."""
-        return self.supervision.primary_ns
-
 
 @dataclass(frozen=True, slots=True)
 class HttpToken:

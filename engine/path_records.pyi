@@ -24,5 +24,3 @@ class PathRecords:
         """Return the key of a path's transmitter, such as `dc09:0123@north`. Raises IndexError."""
     def paths_of(self, transmitter: str) -> list[int]:
         """Return the numbers of a transmitter's paths; none when it is unknown."""
-    def is_first(self, number: int) -> bool:
-        """Tell whether a path is the first of its transmitter. Raises IndexError."""

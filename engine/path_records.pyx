@@ -266,9 +266,3 @@ cdef class PathRecords:
                     found.append(number)
                 number = self.sibling[number]
         return sorted(set(found))
-
-    def is_first(self, uint32_t number):
-        """Tell whether a path is the first of its transmitter; False for a record without an account."""
-        if number >= self.count:
-            raise IndexError(number)
-        return self.path[number].key.account_size != 0 and self.paths_of(self.transmitter_text(number))[0] == number

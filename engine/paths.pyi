@@ -28,8 +28,6 @@ class PathTable(PathRecords):
         """
     def in_system_fault(self, number: int) -> bool:
         """Tell whether all supervised paths of a path's transmitter are in fault, two or more. Raises IndexError."""
-    def stop_supervising(self, number: int) -> None:
-        """Supervise a path no longer; a line fault that it has ends. Raises IndexError."""
     def is_expected(self, number: int) -> bool:
         """Tell whether a path only stands for a transmitter that the configuration names. Raises IndexError."""
     def scan(self, start: int, state: str | None, limit: int) -> list[int]:

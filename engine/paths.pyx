@@ -57,11 +57,6 @@ cdef class PathTable(PathRecords):
             counts[text] += self.states[<int>state]
         return counts
 
-    def stop_supervising(self, uint32_t number):
-        if number >= self.count:
-            raise IndexError(number)
-        self.relieve(number)
-
     def is_expected(self, uint32_t number):
         if number >= self.count:
             raise IndexError(number)

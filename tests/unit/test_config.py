@@ -203,7 +203,7 @@ def test_the_printed_configuration_reads_back_as_the_same(tmp_path: Path, end: i
     config = load(str(file), {}, {**flags, "http": "0.0.0.0:80", "filter.medical": "true", "log.format": "json"})
     assert config.transmitters[0].account == "dc09:0ABC@nghe-an"
     assert config.transmitters[0].key == bytes.fromhex(KEY)
-    assert config.transmitters[1].supervision_ns == 0
+    assert config.transmitters[1].supervision.primary_ns == 0
     assert round_trip(config, tmp_path / "again.toml") == config
 
 
