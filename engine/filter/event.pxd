@@ -45,6 +45,7 @@ cdef struct Said:                    # what an event says of the signal behind i
     Part     by                      # who made the event, and why; empty: no person did
     Part     why
     uint64_t hash                    # of the row, where the event has no number
+    bint     confirms                # as of Events
 
 cdef struct Step:                    # what the alarm adds
     uint64_t number                  # of the event; 0: not durable

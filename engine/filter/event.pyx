@@ -283,6 +283,7 @@ cdef void fill_columns(Events* e, uint32_t i, const Said* said, const Step* step
     e.reason[i] = step.reason
     e.accepted[i] = step.accepted
     e.protocol[i] = said.protocol
+    e.confirms[i] = said.confirms
 
 
 cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const uint8_t* source,

@@ -159,6 +159,7 @@ cdef void raises(Filter f, const Columns* c, uint32_t row, uint64_t signal, uint
     cdef uint64_t hash
     cdef Lane lane
     cdef Truth truth
+    cdef uint8_t before
     memset(&passing, 0, sizeof(passing))
     passing.item = NO_SLOT
     origin_of(f, c, row, True, &origin)
@@ -183,10 +184,12 @@ cdef void raises(Filter f, const Columns* c, uint32_t row, uint64_t signal, uint
     judge_truth(f, c, row, &origin, &raised, alarm, slot != NO_SLOT, &truth)
     alarm.transmitter = origin.transmitter
     alarm.rule = truth.rule
+    before = alarm.verification
     rise(f, alarm, &raised, &truth)
     decide(f, row, VERDICT_FORWARD, truth.reason, RULE_UNTRACKED if slot == NO_SLOT else truth.rule)
     said_of(&said, c, row)
     said.condition = raised.condition
+    said.confirms = truth.reason == REASON_COINCIDENCE and before not in (VERIFICATION_NONE, alarm.verification)
     tell(f, &said, signal, type, truth.reason, truth.rule, alarm)
     if slot != NO_SLOT:
         await_acceptance(f, alarm, slot, c.received_ns[row])

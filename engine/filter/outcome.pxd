@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.batch cimport Text
 
 cdef enum:
-    OUTCOME_VERSION = 2
+    OUTCOME_VERSION = 3
     OUTCOME_HEADER_BYTES = 16
     NO_ROW = 0xFFFFFFFF      # an event that no row of this batch made (a deadline did)
 
@@ -49,6 +49,7 @@ cdef struct Events:          # one slot an event, in the order in which they are
     uint8_t*  reason         # Reason: why there is this event
     uint8_t*  accepted       # whether a subscriber has taken the alarm over
     uint8_t*  protocol       # of who is behind the event
+    uint8_t*  confirms       # 1: a signal by which an alarm that was raised before is confirmed, or is so again
 
 cdef class Outcome:
     cdef uint32_t rows               # verdicts in use

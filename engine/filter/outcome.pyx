@@ -59,6 +59,7 @@ cdef size_t events_layout(Events* e, uint8_t* memory, uint32_t events) noexcept 
     e.reason = at; at += one
     e.accepted = at; at += one
     e.protocol = at; at += one
+    e.confirms = at; at += one
     return at - memory
 
 
@@ -100,6 +101,7 @@ cdef void copy_events(Outcome source, Events* events) noexcept nogil:
     memcpy(events.reason, source.events.reason, count)
     memcpy(events.accepted, source.events.accepted, count)
     memcpy(events.protocol, source.events.protocol, count)
+    memcpy(events.confirms, source.events.confirms, count)
 
 
 cdef bint outcome_room(Outcome outcome, uint32_t events, uint64_t arena) noexcept nogil:
@@ -242,5 +244,6 @@ cdef class Outcome:
                 "verification": VERIFICATION_TEXT[e.verification[index]], "priority": e.priority[index],
                 "reason": REASON_TEXT[e.reason[index]], "rule_version": e.rule_version[index], **texts,
                 "detectors": e.detectors[index], "accepted": bool(e.accepted[index]),
+                "confirms": bool(e.confirms[index]),
                 "json": <bytes>self.arena[json.at:json.at + json.size],
                 "block": <bytes>self.arena[block.at:block.at + block.size]}

@@ -28,16 +28,11 @@ cdef enum:
     COPY_HEADER_BYTES = 19
     COPY_TRAILER_BYTES = 2
     COPY_FIELD_BYTES_MAX = 12        # of a field with a number or a time: its length and 8 bytes
-    WORD_BYTES_MAX = 47
 
 cdef struct Buffer:                  # owned by a Copy
     uint8_t* memory
     size_t   used
     size_t   size
-
-cdef struct Word:                    # one text of a *_TEXT table; size 0 = no such number
-    uint8_t size
-    char    text[WORD_BYTES_MAX]
 
 cdef struct Span:                    # borrowed bytes; at == NULL is SQL NULL
     const uint8_t* at
@@ -122,11 +117,9 @@ cdef inline uint8_t* put_jsonb(uint8_t* at, const uint8_t* json, uint32_t size) 
     memcpy(at + 5, json, size)
     return at + 5 + size
 
-cdef inline uint8_t* put_word(uint8_t* at, const Word* words, uint32_t count, uint32_t number) noexcept nogil:
-    """The text of a number, or NULL where it has none."""
-    if number >= count or words[number].size == 0:
-        return put_null(at)
-    return put_bytes(at, <const uint8_t*>words[number].text, words[number].size)
+cdef inline uint8_t* put_some(uint8_t* at, const uint8_t* arena, Text text) noexcept nogil:
+    """A text, or NULL where it is empty."""
+    return put_text(at, arena, text) if text.size else put_null(at)
 
 cdef bint copy_room(Buffer* buffer, size_t more) noexcept nogil
 cdef bint copy_path(Buffer* buffer, const PathRow* row) noexcept nogil

@@ -44,14 +44,9 @@ class SignalCopy(Copy):
         """
 
 class EventCopy(Copy):
-    """Events in the order of EVENT_COLUMNS: in place of their JSON what it is made of.
+    """Events in the order of EVENT_COLUMNS: in place of their JSON what it is made of."""
 
-    once  events since the last clear() that say of their alarm what its last event alone does not
-    """
-
-    once: int
     def __init__(self, partition: int = 0) -> None: ...
-    def clear(self) -> None: ...
     def add(self, batch: Batch, outcome: Outcome, begin: int, end: int) -> int:
         """Add the events [begin, end) of `outcome`, which was made of `batch`; canaries are passed over.
 

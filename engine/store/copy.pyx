@@ -9,12 +9,12 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from codec.batch cimport Batch, Columns, NO_PATH, TIME_NONE, Text
-from codec.words cimport CLASS_COUNT, CONDITION_COUNT, PROTOCOL_COUNT, ROW_SIGNAL, STATE_COUNT
+from codec.words cimport ROW_SIGNAL
 from engine.filter.outcome cimport NO_ROW, Events, Outcome, Verdicts
-from engine.words cimport VERIFICATION_CANARY, VERIFICATION_CONFIRMED
-
-from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT, STATE_TEXT
-from engine.words import EVENT_TEXT, REASON_TEXT, VERDICT_TEXT, VERIFICATION_TEXT
+from engine.store.copy_words cimport (
+    CLASSES, CONDITIONS, EVENT_TYPES, PROTOCOLS, REASONS, STATES, VERDICTS, VERIFICATIONS, WORD_BYTES_MAX, put_word,
+)
+from engine.words cimport VERIFICATION_CANARY
 
 SIGNAL_COLUMNS = (
     "id", "received_at", "occurred_at", "protocol", "account", "realm", "class", "condition", "state", "point",
@@ -37,7 +37,6 @@ cdef enum:
     HEARTBEAT_FIELDS = 2
     ROLLUP_FIELDS = 4
     BUFFER_BYTES_MIN = 65536
-    WORDS_MAX = 256
     SIGNAL_ROW_BYTES = 2 + SIGNAL_FIELDS * COPY_FIELD_BYTES_MAX + 6 * WORD_BYTES_MAX   # without its texts
     EVENT_ROW_BYTES = 3 + EVENT_FIELDS * COPY_FIELD_BYTES_MAX + 7 * WORD_BYTES_MAX     # without texts and JSON
 
@@ -48,37 +47,6 @@ assert len(EVENT_COLUMNS) == EVENT_FIELDS
 assert len(PATH_COLUMNS) == PATH_FIELDS
 assert len(HEARTBEAT_COLUMNS) == HEARTBEAT_FIELDS
 assert len(ROLLUP_COLUMNS) == ROLLUP_FIELDS
-
-cdef Word[WORDS_MAX] PROTOCOLS
-cdef Word[WORDS_MAX] CLASSES
-cdef Word[WORDS_MAX] CONDITIONS
-cdef Word[WORDS_MAX] STATES
-cdef Word[WORDS_MAX] VERDICTS
-cdef Word[WORDS_MAX] REASONS
-cdef Word[WORDS_MAX] VERIFICATIONS
-cdef Word[WORDS_MAX] EVENT_TYPES
-
-
-cdef int fill_words(Word* words, dict texts) except -1:
-    """Lay the texts of a *_TEXT table out by number."""
-    cdef bytes text
-    for number, name in texts.items():
-        text = name.encode()
-        assert 0 <= number < WORDS_MAX
-        assert 0 < len(text) <= WORD_BYTES_MAX
-        words[<int>number].size = <uint8_t>len(text)
-        memcpy(words[<int>number].text, <const char*>text, len(text))
-    return 0
-
-
-fill_words(PROTOCOLS, PROTOCOL_TEXT)
-fill_words(CLASSES, CLASS_TEXT)
-fill_words(CONDITIONS, CONDITION_TEXT)
-fill_words(STATES, STATE_TEXT)
-fill_words(VERDICTS, VERDICT_TEXT)
-fill_words(REASONS, REASON_TEXT)
-fill_words(VERIFICATIONS, VERIFICATION_TEXT)
-fill_words(EVENT_TYPES, EVENT_TEXT)
 
 
 cdef inline uint8_t* put_sane_time(uint8_t* at, int64_t ns) noexcept nogil:
@@ -120,12 +88,12 @@ cdef bint copy_signal(Buffer* buffer, const Columns* c, const Verdicts* v, uint3
     at = put_64(at + 2, <int64_t>id)
     at = put_time(at, c.received_ns[i])
     at = put_sane_time(at, c.occurred_ns[i])
-    at = put_word(at, PROTOCOLS, WORDS_MAX, c.protocol[i])
+    at = put_word(at, PROTOCOLS, c.protocol[i])
     at = put_text(at, c.arena, c.account[i])
     at = put_text(at, c.arena, c.realm[i])
-    at = put_word(at, CLASSES, WORDS_MAX, c.signal_class[i])
-    at = put_word(at, CONDITIONS, WORDS_MAX, c.condition[i])
-    at = put_word(at, STATES, WORDS_MAX, c.state[i])
+    at = put_word(at, CLASSES, c.signal_class[i])
+    at = put_word(at, CONDITIONS, c.condition[i])
+    at = put_word(at, STATES, c.state[i])
     at = put_text(at, c.arena, c.point[i])
     at = put_text(at, c.arena, c.native[i])
     at = put_details(at, c.arena, c.details[i])
@@ -135,8 +103,8 @@ cdef bint copy_signal(Buffer* buffer, const Columns* c, const Verdicts* v, uint3
     at = put_32(at, c.flags[i])
     at = put_32(at, v.rule[i])
     at = put_64(at, v.rule_version[i])
-    at = put_word(at, VERDICTS, WORDS_MAX, v.verdict[i])
-    at = put_word(at, REASONS, WORDS_MAX, v.reason[i])
+    at = put_word(at, VERDICTS, v.verdict[i])
+    at = put_word(at, REASONS, v.reason[i])
     buffer.used = at - buffer.memory
     return True
 
@@ -148,10 +116,10 @@ cdef uint8_t* put_event_row(uint8_t* at, const Columns* c, uint32_t row) noexcep
     """
     at = put_null(at)
     at = put_null(at) if c.occurred_ns[row] == TIME_NONE else put_time(at, c.occurred_ns[row])
-    at = put_word(at, PROTOCOLS, WORDS_MAX, c.protocol[row])
+    at = put_word(at, PROTOCOLS, c.protocol[row])
     at = put_text(at, c.arena, c.account[row])
     at = put_text(at, c.arena, c.realm[row])
-    at = put_word(at, CLASSES, WORDS_MAX, c.signal_class[row])
+    at = put_word(at, CLASSES, c.signal_class[row])
     at = put_text(at, c.arena, c.point[row])
     at = put_text(at, c.arena, c.native[row])
     return put_details(at, c.arena, c.details[row])
@@ -164,17 +132,12 @@ cdef uint8_t* put_event_json(uint8_t* at, const Events* e, const uint8_t* arena,
     if e.account[i].size == 0:               # of no transmitter
         at = put_null(put_null(put_null(at)))
     else:
-        at = put_word(at, PROTOCOLS, WORDS_MAX, e.protocol[i])
+        at = put_word(at, PROTOCOLS, e.protocol[i])
         at = put_text(at, arena, e.account[i])
         at = put_text(at, arena, e.realm[i])
-    at = put_word(at, CLASSES, WORDS_MAX, e.signal_class[i])
+    at = put_word(at, CLASSES, e.signal_class[i])
     at = put_text(at, arena, e.point[i])
     return put_null(put_null(at))
-
-
-cdef inline uint8_t* put_some(uint8_t* at, const uint8_t* arena, Text text) noexcept nogil:
-    """A text, or NULL where it is empty."""
-    return put_text(at, arena, text) if text.size else put_null(at)
 
 
 cdef uint8_t* put_judgement(uint8_t* at, const Events* e, const uint8_t* arena, uint32_t i) noexcept nogil:
@@ -182,7 +145,7 @@ cdef uint8_t* put_judgement(uint8_t* at, const Events* e, const uint8_t* arena, 
     at = put_some(at, arena, e.facility[i])
     at = put_some(at, arena, e.facility_name[i])
     at = put_some(at, arena, e.area[i])
-    at = put_word(at, REASONS, WORDS_MAX, e.reason[i])
+    at = put_word(at, REASONS, e.reason[i])
     at = put_some(at, arena, e.rule[i])
     at = put_64(at, e.rule_version[i])
     at = put_32(at, e.detectors[i])
@@ -209,15 +172,15 @@ cdef bint copy_event(Buffer* buffer, const Events* e, const uint8_t* arena, uint
     at = buffer.memory + buffer.used
     PUT_16(at, EVENT_FIELDS)
     at = put_64(at + 2, <int64_t>(base | e.number[i]))
-    at = put_word(at, EVENT_TYPES, WORDS_MAX, e.type[i])
+    at = put_word(at, EVENT_TYPES, e.type[i])
     at = put_64(at, <int64_t>(base | e.alarm[i])) if e.alarm[i] else put_null(at)
     at = put_64(at, <int64_t>(base | e.signal[i]))
     at = put_time(at, e.opened_ns[i])
     at = put_time(at, e.received_ns[i])
-    at = put_word(at, CLASSES, WORDS_MAX, e.signal_class[i])
-    at = put_word(at, CONDITIONS, WORDS_MAX, e.condition[i])
-    at = put_word(at, STATES, WORDS_MAX, e.state[i])
-    at = put_word(at, VERIFICATIONS, WORDS_MAX, e.verification[i])
+    at = put_word(at, CLASSES, e.signal_class[i])
+    at = put_word(at, CONDITIONS, e.condition[i])
+    at = put_word(at, STATES, e.state[i])
+    at = put_word(at, VERIFICATIONS, e.verification[i])
     at = put_16(at, e.priority[i])
     at = put_64(at, e.count[i])
     at = put_64(at, e.revision[i])
@@ -363,22 +326,12 @@ cdef class SignalCopy(Copy):
         return added
 
 
-cdef inline bint says_once(const Events* e, uint32_t i) noexcept nogil:
-    """Tell whether an event says of its alarm what the last event alone does not."""
-    return e.verification[i] == VERIFICATION_CONFIRMED or e.row[i] == NO_ROW
-
-
 cdef class EventCopy(Copy):
     cdef uint64_t base
-    cdef readonly uint64_t once      # events that say something once, since the last clear()
 
     def __init__(self, uint32_t partition=0):
         assert partition < 1024
         self.base = <uint64_t>partition << 53
-
-    def clear(self):
-        Copy.clear(self)
-        self.once = 0
 
     def add(self, Batch batch not None, Outcome outcome not None, uint32_t begin, uint32_t end):
         cdef Columns* c = &batch.columns
@@ -395,7 +348,6 @@ cdef class EventCopy(Copy):
                 room = copy_event(&self.buffer, &outcome.events, outcome.arena, i, c, self.base)
                 if not room:
                     break
-                self.once += says_once(&outcome.events, i)
                 added += 1
         if not room:
             self.buffer.used = used

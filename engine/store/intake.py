@@ -23,11 +23,13 @@ class Intake:
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._full = asyncio.Event()
         self._reader = asyncio.create_task(self._read(entries), name="store-intake")
         self._reader.add_done_callback(self._note_end)
 
     def _note_end(self, reader: asyncio.Task[None]) -> None:
         self._filled.set()
+        self._full.set()
         if not reader.cancelled():
             reader.exception()           # it is raised by take(), or nobody asks any more
 
@@ -39,7 +41,16 @@ class Intake:
             self._filled.set()
             if self._rows >= self._rows_max or self._bytes >= self._bytes_max:
                 self._room.clear()
+                self._full.set()
             await self._room.wait()
+
+    async def full(self) -> None:
+        """Return when there is as much as may be, no more to come, or hurry() is called."""
+        await self._full.wait()
+
+    def hurry(self) -> None:
+        """Let full() return with whatever there is: nothing else is to be done meanwhile."""
+        self._full.set()
 
     async def take(self) -> list[Entry]:
         """Return everything there is, at least one entry; [] when the source has ended.
@@ -52,6 +63,7 @@ class Intake:
         self._room.set()
         if not self._reader.done():
             self._filled.clear()
+            self._full.clear()
         elif not held:
             self._reader.result()
         return held

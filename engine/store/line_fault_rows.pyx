@@ -4,32 +4,13 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from codec.batch cimport Batch, Columns
 from codec.words cimport STATE_RAISED
 from engine.own_rows cimport is_own_line_fault
-from engine.store.copy cimport (COPY_FIELD_BYTES_MAX, PUT_16, PUT_32, WORD_BYTES_MAX, Copy, Word, copy_room, put_64,
-                                put_text, put_time)
-from libc.string cimport memcpy
-
-from codec.words import PROTOCOL_TEXT
+from engine.store.copy cimport COPY_FIELD_BYTES_MAX, PUT_16, Copy, copy_room, put_64, put_bool, put_text, put_time
+from engine.store.copy_words cimport PROTOCOLS, WORD_BYTES_MAX, put_word
 
 LINE_FAULT_COLUMNS = ("id", "at", "raised", "protocol", "account", "realm", "rest")
 
 cdef enum:
     FIELDS = 7
-    PROTOCOLS_MAX = 16
-
-cdef Word[PROTOCOLS_MAX] PROTOCOLS
-
-
-cdef int fill_protocols() except -1:
-    cdef bytes text
-    for number, name in PROTOCOL_TEXT.items():
-        text = name.encode()
-        assert 0 <= number < PROTOCOLS_MAX and len(text) <= WORD_BYTES_MAX
-        PROTOCOLS[<int>number].size = <uint8_t>len(text)
-        memcpy(PROTOCOLS[<int>number].text, <const char*>text, len(text))
-    return 0
-
-
-fill_protocols()
 
 
 cdef class LineFaultCopy(Copy):
@@ -59,21 +40,16 @@ cdef class LineFaultCopy(Copy):
     cdef bint put(self, const Columns* c, uint32_t i, uint64_t id) noexcept nogil:
         """Write row `i` in the order of LINE_FAULT_COLUMNS; False when there is no memory."""
         cdef uint8_t* at
-        cdef uint8_t protocol = c.protocol[i] if c.protocol[i] < PROTOCOLS_MAX else 0
-        cdef uint32_t size = PROTOCOLS[protocol].size
-        if not copy_room(&self.buffer, 2 + FIELDS * COPY_FIELD_BYTES_MAX + size + c.account[i].size + c.realm[i].size
-                         + c.point[i].size):
+        if not copy_room(&self.buffer, 2 + FIELDS * COPY_FIELD_BYTES_MAX + WORD_BYTES_MAX + c.account[i].size
+                         + c.realm[i].size + c.point[i].size):
             return False
         at = self.buffer.memory + self.buffer.used
         PUT_16(at, FIELDS)
         at = put_64(at + 2, <int64_t>id)
         at = put_time(at, c.received_ns[i])
-        PUT_32(at, 1)                    # boolean
-        at[4] = c.state[i] == STATE_RAISED
-        at += 5
-        PUT_32(at, size)
-        memcpy(at + 4, PROTOCOLS[protocol].text, size)
-        at = put_text(at + 4 + size, c.arena, c.account[i])
+        at = put_bool(at, c.state[i] == STATE_RAISED)
+        at = put_word(at, PROTOCOLS, c.protocol[i])
+        at = put_text(at, c.arena, c.account[i])
         at = put_text(at, c.arena, c.realm[i])
         at = put_text(at, c.arena, c.point[i])
         self.buffer.used = at - self.buffer.memory

@@ -42,21 +42,14 @@ SELECT path, transmitter, at, CASE WHEN raised THEN id END,
 FROM pair WHERE raised OR NOT was_open"""
 
 
-class LineFaults:
-    """Gathers the begins and ends of one COPY of signals; its buffer is used again and again."""
+async def write_line_faults(connection: Any, faults: LineFaultCopy, copy: Any) -> None:
+    """Write begins and ends, inside the caller's transaction.
 
-    def __init__(self, partition: int) -> None:
-        self.copy = LineFaultCopy(partition)
-
-    async def write(self, connection: Any, copy: Any) -> None:
-        """Write what was gathered, inside the caller's transaction.
-
-        copy    sends a COPY: connection, table, its columns, the bytes
-        """
-        if not self.copy.rows:
-            return
-        await connection.execute(MAKE_STAGING)
-        await copy(connection, STAGING, LINE_FAULT_COLUMNS, self.copy, schema=None)
-        await connection.execute(END_OPEN)
-        await connection.execute(ADD)
-        await connection.execute(f"DELETE FROM {STAGING}")   # another part may follow in this transaction
+    faults  at least one row
+    copy    sends a COPY: connection, table, its columns, the bytes
+    """
+    await connection.execute(MAKE_STAGING)
+    await copy(connection, STAGING, LINE_FAULT_COLUMNS, faults, schema=None)
+    await connection.execute(END_OPEN)
+    await connection.execute(ADD)
+    await connection.execute(f"DELETE FROM {STAGING}")   # another part may follow in this transaction

@@ -13,19 +13,18 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 
 from engine.clock import Clock
-from engine.store.copy import EVENT_COLUMNS, SIGNAL_COLUMNS, Copy, EventCopy, SignalCopy
-from engine.store.entries import days, first_signal, is_signal, json_of, numbers_of, raw_of
-from engine.store.line_faults import LineFaults
+from engine.store.alarm_rows import ALARM_COLUMNS, VERDICT_COLUMNS
+from engine.store.copy import EVENT_COLUMNS, SIGNAL_COLUMNS, Copy
+from engine.store.entries import days, is_signal, json_of, numbers_of, raw_of
+from engine.store.group import INT64_MIN, GroupRows, Piece, halve
+from engine.store.line_faults import write_line_faults
 from engine.store.partitions import DAY_NS, Partitions, day_number
 from engine.store.source import Entry
 
 SLICE_BYTES = 2 << 20                # of a COPY, handed to the socket at once
-PAUSE_ROWS = 4096                    # rows encoded before the loop may turn to others; well below 1 ms
 CONSUMER = "store"
 # The database refuses the data itself: bad values (22), violated constraints (23), values beyond its limits (54).
 DATA_ERROR_CLASSES = ("22", "23", "54")
-INT64_MIN = -(1 << 63)
-BIGINT_MAX = (1 << 63) - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOCK_POSITION = """
@@ -36,61 +35,28 @@ UPDATE tocsin.position SET number = $4, updated_at = $5 WHERE journal = $1 AND p
 REFUSE = """
 INSERT INTO tocsin.refused (id, what, at, sqlstate, error, raw) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING"""
-# The last event of each alarm says what the alarm is now. $1 and $2: the first and last event; $3: the signal behind
-# the first. Alarms from that number on were raised here: nothing is there to be looked for, which makes them cheaper.
-# A mass loss is no alarm. What happened once (a confirmation, an answer, an acceptance) is looked for in all events.
-LAST_EVENTS = """
-INSERT INTO tocsin.alarm AS a (id, state, protocol, account, facility, facility_name, area, class, condition, point,
-    verification, priority, count, revision, detectors, opened_at, updated_at, cleared_at, signal_id, event_number)
-SELECT DISTINCT ON (alarm_id) alarm_id, type, protocol, account, facility, facility_name, area, class, condition, point,
-    verification, priority, count, revision, detectors, opened_at, received_at,
-    CASE type WHEN 'cleared' THEN received_at END, signal_id, number
-FROM tocsin.event_row WHERE number BETWEEN $1 AND $2 AND alarm_id {} $3 ORDER BY alarm_id, number DESC"""
-ADD_ALARMS = LAST_EVENTS.format(">=")
-UPDATE_ALARMS = LAST_EVENTS.format("<") + """
-ON CONFLICT (id) DO UPDATE SET state = CASE a.state WHEN 'cleared' THEN a.state ELSE excluded.state END,
-    protocol = excluded.protocol, account = excluded.account, facility = excluded.facility,
-    facility_name = excluded.facility_name, area = excluded.area, class = excluded.class,
-    condition = excluded.condition, point = excluded.point, verification = excluded.verification,
-    priority = excluded.priority, count = excluded.count, revision = excluded.revision, detectors = excluded.detectors,
-    updated_at = excluded.updated_at, cleared_at = coalesce(a.cleared_at, excluded.cleared_at),
-    signal_id = excluded.signal_id, event_number = excluded.event_number
-WHERE a.event_number < excluded.event_number"""
-MARK_ALARMS = """
-UPDATE tocsin.alarm a SET confirmed_at = coalesce(a.confirmed_at, e.confirmed_at),
-    accepted_at = coalesce(a.accepted_at, e.accepted_at), cleared_at = coalesce(a.cleared_at, e.cleared_at),
-    state = CASE WHEN e.cleared_at IS NULL THEN a.state ELSE 'cleared' END, answered = coalesce(e.answered, a.answered)
-FROM (SELECT alarm_id, min(received_at) FILTER (WHERE verification = 'confirmed') AS confirmed_at,
-          min(received_at) FILTER (WHERE reason = 'accepted') AS accepted_at,
-          min(received_at) FILTER (WHERE type = 'cleared') AS cleared_at,
-          (array_agg(substr(reason, 10) ORDER BY number DESC) FILTER (WHERE reason LIKE 'answered%'))[1] AS answered
-      FROM tocsin.event_row
-      WHERE number BETWEEN $1 AND $2 AND alarm_id IS NOT NULL
-          AND (verification = 'confirmed' OR type = 'cleared'
-               OR reason IN ('accepted', 'answered_true', 'answered_false'))
-      GROUP BY alarm_id) e
-WHERE a.id = e.alarm_id AND (a.confirmed_at IS NULL AND e.confirmed_at IS NOT NULL
-    OR a.accepted_at IS NULL AND e.accepted_at IS NOT NULL OR e.cleared_at IS NOT NULL OR e.answered IS NOT NULL)"""
-# What an alarm learnt later is a later verdict on the signal that raised it.
-LATER_VERDICTS = """
-INSERT INTO tocsin.verdict_later (signal_id, number, verdict, reason, rule, rule_version, at)
-SELECT alarm_id, revision + 1, 'forward', reason, 0, rule_version, received_at FROM tocsin.event_row
-WHERE number BETWEEN $1 AND $2
-    AND reason IN ('coincidence', 'answered_true', 'answered_false', 'closed', 'test_ended')
-ON CONFLICT DO NOTHING"""
+# Alarms that were raised before are changed in one statement. A simple one without arguments: its plan is made for as
+# many rows as there are just now. What stands in the staging table is that of all parts of a transaction, which are
+# told apart by the numbers of their events.
+STAGING = "staging_alarm"
+MAKE_STAGING = f"""
+CREATE TEMP TABLE IF NOT EXISTS {STAGING} (LIKE tocsin.alarm) ON COMMIT DELETE ROWS"""
+CHANGE_ALARMS = f"""
+UPDATE tocsin.alarm a SET state = CASE a.state WHEN 'cleared' THEN a.state ELSE s.state END,
+    protocol = s.protocol, account = s.account, facility = s.facility, facility_name = s.facility_name, area = s.area,
+    class = s.class, condition = s.condition, point = s.point, verification = s.verification, priority = s.priority,
+    count = s.count, revision = s.revision, detectors = s.detectors, updated_at = s.updated_at,
+    cleared_at = coalesce(a.cleared_at, s.cleared_at), signal_id = s.signal_id, event_number = s.event_number,
+    confirmed_at = coalesce(a.confirmed_at, s.confirmed_at), accepted_at = coalesce(a.accepted_at, s.accepted_at),
+    answered = coalesce(s.answered, a.answered)
+FROM {STAGING} s WHERE a.id = s.id AND s.event_number BETWEEN {{}} AND {{}} AND a.event_number < s.event_number"""
+ADD_MISSING = f"""
+INSERT INTO tocsin.alarm ({", ".join(ALARM_COLUMNS)}) SELECT {", ".join(ALARM_COLUMNS)} FROM {STAGING} s
+WHERE s.event_number BETWEEN {{}} AND {{}} AND NOT EXISTS (SELECT FROM tocsin.alarm a WHERE a.id = s.id)"""
 
 
 class PositionMoved(Exception):
     """The position in the database is not where this store left it: another one writes, or one of ours landed late."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some rows, or some events, of one entry: [begin, end)."""
-
-    entry: Entry
-    begin: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -117,21 +83,6 @@ def last_number(entry: Entry) -> int:
 def moment(ns: int) -> datetime:
     """Return a time for a query's argument, to the microsecond."""
     return EPOCH + timedelta(microseconds=ns // 1000)
-
-
-def halve(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Split at the middle row; both halves have at least one when there are two."""
-    left: list[Piece] = []
-    right: list[Piece] = []
-    wanted = sum(piece.end - piece.begin for piece in pieces) // 2
-    for piece in pieces:
-        cut = min(piece.end, piece.begin + wanted)
-        wanted -= cut - piece.begin
-        if cut > piece.begin:
-            left.append(Piece(piece.entry, piece.begin, cut))
-        if cut < piece.end:
-            right.append(Piece(piece.entry, cut, piece.end))
-    return left, right
 
 
 class Slices:
@@ -170,7 +121,11 @@ class Slices:
 
 
 class Transaction:
-    """Writes groups of entries of one partition of one journal; its buffers are used again and again."""
+    """Writes groups of entries of one partition of one journal.
+
+    While one group is written, the next one may be prepared: its bytes are there when its turn comes, and the database
+    waits for none of them.
+    """
 
     def __init__(self, journal: str, partition: int, clock: Clock, partitions: Partitions, write_s_max: float) -> None:
         self.key = (journal, partition, CONSUMER)
@@ -178,10 +133,20 @@ class Transaction:
         self.clock = clock
         self.partitions = partitions
         self.write_s_max = write_s_max
-        self.signals = SignalCopy(partition)
-        self.events = EventCopy(partition)
-        self.line_faults = LineFaults(partition)
-        self._dropped_before_ns = 0
+        self._rows = GroupRows(partition)
+        self._next = GroupRows(partition)
+        self._dropped_before_ns = INT64_MIN
+
+    async def begin(self, connection: Any) -> None:
+        """Make a new connection ready."""
+        await connection.execute(MAKE_STAGING)
+
+    async def prepare(self, group: list[Entry]) -> None:
+        """Encode a group that is written after the one that is being written now."""
+        rows = self._next
+        rows.begin(group)
+        await rows.fill_signals(rows.rows, self._dropped_before_ns)
+        await rows.fill_events(rows.event_rows)
 
     async def write(self, connection: Any, group: list[Entry], after: int) -> Written:
         """Write `group`, whose rows come after position `after`, exactly once, and return what was done.
@@ -189,12 +154,18 @@ class Transaction:
         Raises  PositionMoved, and what asyncpg raises; after an error of the connection the outcome is unknown,
                 and only the position in the database tells it
         """
+        if self._next.group is group:
+            self._rows, self._next = self._next, self._rows
+        else:
+            self._rows.begin(group)
         try:
             return await self._attempt(connection, group, after, self._write_whole)
         except asyncpg.PostgresError as error:
             if not is_data_error(error):
                 raise
-        return await self._attempt(connection, group, after, self._write_halving)
+            return await self._attempt(connection, group, after, self._write_halving)
+        finally:
+            self._rows.let_go()
 
     async def _attempt(self, connection: Any, group: list[Entry], after: int, write: Any) -> Written:
         written = Written(last_number(group[-1]))
@@ -207,11 +178,9 @@ class Transaction:
                 self._dropped_before_ns = max(dropped_before * DAY_NS, INT64_MIN)
                 wanted = set().union(*(days(batch) for _, batch, _ in group))
                 await self.partitions.ensure(connection, {day for day in wanted if day >= dropped_before})
-                rows = [Piece(entry, 0, len(entry[1])) for entry in group]
-                events = [Piece(entry, 0, entry[2].events_in) for entry in group if entry[2].events_in]
-                await write(connection, rows, self._copy_signals, written)
-                if events:
-                    await write(connection, events, self._copy_events, written)
+                await write(connection, self._rows.rows, self._copy_signals, written)
+                if self._rows.event_rows:
+                    await write(connection, self._rows.event_rows, self._copy_events, written)
                 await connection.execute(MOVE_POSITION, *self.key, written.position, moment(self.clock.wall_ns()))
         except BaseException:
             self.partitions.forget()
@@ -242,41 +211,33 @@ class Transaction:
                     waiting.extend(reversed(halve(part)))
 
     async def _copy_signals(self, connection: Any, pieces: list[Piece], written: Written) -> None:
-        self.signals.clear()
-        self.line_faults.copy.clear()
-        since_pause = 0
-        for piece in pieces:
-            first, batch, outcome = piece.entry
-            self.signals.add(batch, outcome, first, piece.begin, piece.end, self._dropped_before_ns)
-            self.line_faults.copy.add(batch, first, piece.begin, piece.end, self._dropped_before_ns)
-            since_pause += piece.end - piece.begin
-            if since_pause >= PAUSE_ROWS:
-                since_pause = 0
-                await asyncio.sleep(0)
-        if self.signals.rows:
-            await self._copy(connection, "signal_row", SIGNAL_COLUMNS, self.signals)
-            await self.line_faults.write(connection, self._copy)
-        written.rows += self.signals.rows
-        written.skipped += self.signals.skipped
+        rows = self._rows
+        await rows.fill_signals(pieces, self._dropped_before_ns)
+        if rows.signals.rows:
+            await self._copy(connection, "signal_row", SIGNAL_COLUMNS, rows.signals)
+        if rows.line_faults.rows:
+            await write_line_faults(connection, rows.line_faults, self._copy)
+        written.rows += rows.signals.rows
+        written.skipped += rows.signals.skipped
 
     async def _copy_events(self, connection: Any, pieces: list[Piece], written: Written) -> None:
-        self.events.clear()
-        for piece in pieces:
-            self.events.add(piece.entry[1], piece.entry[2], piece.begin, piece.end)
-        if not self.events.rows:         # a canary's alone
+        rows = self._rows
+        await rows.fill_events(pieces)
+        if not rows.events.rows:         # a canary's alone
             return
-        await self._copy(connection, "event_row", EVENT_COLUMNS, self.events)
-        first, _ = numbers_of(pieces[0].entry[2], pieces[0].begin)
-        last, _ = numbers_of(pieces[-1].entry[2], pieces[-1].end - 1)
-        signals = (first_signal(piece.entry[2], piece.begin, piece.end) for piece in pieces)
-        signal = next((number for number in signals if number is not None), None)
-        raised_from = self.base | signal if signal is not None else BIGINT_MAX
-        for statement in (ADD_ALARMS, UPDATE_ALARMS):
-            await connection.execute(statement, self.base | first, self.base | last, raised_from)
-        if self.events.once:
-            for statement in (MARK_ALARMS, LATER_VERDICTS):
-                await connection.execute(statement, self.base | first, self.base | last)
-        written.events += self.events.rows
+        await self._copy(connection, "event_row", EVENT_COLUMNS, rows.events)
+        alarms = rows.alarms
+        if alarms.new.rows:
+            await self._copy(connection, "alarm", ALARM_COLUMNS, alarms.new)
+        if alarms.changed.rows:
+            numbers = rows.event_numbers(pieces)
+            await self._copy(connection, STAGING, ALARM_COLUMNS, alarms.changed, schema=None)
+            changed = await connection.execute(CHANGE_ALARMS.format(*numbers))
+            if changed != f"UPDATE {alarms.changed.rows}":
+                await connection.execute(ADD_MISSING.format(*numbers))
+        if alarms.verdicts.rows:
+            await self._copy(connection, "verdict_later", VERDICT_COLUMNS, alarms.verdicts)
+        written.events += rows.events.rows
 
     async def _copy(self, connection: Any, table: str, columns: tuple[str, ...], copy: Copy,
                     schema: str | None = "tocsin") -> None:

@@ -23,13 +23,13 @@ from engine.store.migrate import SchemaError, migrate
 from engine.store.partitions import OLD_ROWS, ROWS_AT_ONCE, Partitions, delete_old, drop_days
 from engine.store.settings import StoreSettings
 from engine.store.side import SideWriter
-from engine.store.source import Ahead, Source, Trimmed
+from engine.store.source import Ahead, Entry, Source, Trimmed
 from engine.store.transaction import CONSUMER, MOVE_POSITION, PositionMoved, Transaction, moment
 
 LOG = logging.getLogger("engine.store")
 SO_SNDBUFFORCE = 32                  # beyond the machine's limit, where the engine may
 SEND_BUFFER_BYTES = 4 << 20          # two slices of a COPY
-SORT_MEMORY = "32MB"                 # the events of one transaction are sorted by alarm; no file is written for it
+SORT_MEMORY = "32MB"                 # the line faults of one transaction are sorted by path; no file is written for it
 SESSION_ERRORS = (*DATABASE_ERRORS, SchemaError, PositionMoved)
 
 READ_POSITION = "SELECT number FROM tocsin.position WHERE journal = $1 AND partition = $2 AND consumer = $3"
@@ -72,6 +72,16 @@ def widen(connection: Any) -> None:
         link.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
     except PermissionError:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)    # as far as net.core.wmem_max allows
+
+
+async def ended(task: asyncio.Task[Any] | None) -> None:
+    """Give a task up and see it end; what it raised is of no interest any more."""
+    if task is None:
+        return
+    task.cancel()
+    await asyncio.wait([task])           # raises when our caller is cancelled, never what the task did
+    if not task.cancelled():
+        task.exception()
 
 
 def nothing(number: int) -> None:
@@ -191,6 +201,7 @@ class Store:
             stored = await self._read_position(connection)
             if not self.counters.up:
                 LOG.info("storing from position %d of journal %s", stored, self.source.journal)
+            await self._transaction.begin(connection)
             self.counters.up = True
             await self._note_position(stored)
             await self._follow(connection, stored)
@@ -215,12 +226,12 @@ class Store:
         after = stored
         while True:
             intake = Intake(self.source(after), self.settings.batch_rows, self.settings.batch_bytes)
+            reading: asyncio.Task[list[Entry]] | None = None
             try:
-                while True:
-                    group = await intake.take()
-                    if not group:
-                        return
+                group = await intake.take()
+                while group:
                     assert group[0][0] > after
+                    reading = asyncio.create_task(self._read_ahead(intake), name="store-ahead")
                     written = await self._transaction.write(connection, group, stored)
                     stored = after = written.position
                     self.counters.transactions_total += 1
@@ -229,6 +240,9 @@ class Store:
                     self.counters.skipped_total += written.skipped
                     self._note_refused(written.refused)
                     await self._note_position(stored)
+                    intake.hurry()
+                    group = await reading
+                return
             except Trimmed as trimmed:
                 self.counters.trimmed_total += 1
                 LOG.error("the journal was trimmed before it was stored: from %d to %d is missing in the database; it "
@@ -237,7 +251,16 @@ class Store:
             except Ahead as ahead:
                 after = stored = await self._step_back(connection, stored, ahead.newest)
             finally:
+                await ended(reading)
                 await intake.close()
+
+    async def _read_ahead(self, intake: Intake) -> list[Entry]:
+        """Return the next group, as soon as it is full or wanted; [] when the source has ended."""
+        await intake.full()
+        group = await intake.take()
+        if group:
+            await self._transaction.prepare(group)
+        return group
 
     async def _step_back(self, connection: Any, stored: int, newest: int) -> int:
         """Put the position to the journal's end: what comes next is stored, though a number may come twice."""

@@ -19,7 +19,7 @@ EVENT_FIELDS = (("number", "Q"), ("alarm", "Q"), ("signal", "Q"), ("opened_ns", 
 EVENT_TEXTS = ("facility", "facility_name", "area", "rule", "account", "realm", "point")
 EVENT_SMALL = (("rule_version", "I"), ("detectors", "I"), ("condition", "H"), ("type", "B"), ("signal_class", "B"),
                ("state", "B"), ("verification", "B"), ("priority", "B"), ("reason", "B"), ("accepted", "B"),
-               ("protocol", "B"))
+               ("protocol", "B"), ("confirms", "B"))
 
 
 def column(code: str, values: list[int]) -> bytes:
@@ -43,7 +43,7 @@ def outcome(verdicts: list[tuple[int, int, int, int]], events: list[dict[str, ob
     columns += [column(code, [event.get(name, 0) for event in events]) for name, code in EVENT_FIELDS]
     columns += [column("I", spans), column("I", spans), *(column("I", places) for places in texts.values())]
     columns += [column(code, [event.get(name, 0) for event in events]) for name, code in EVENT_SMALL]
-    header = struct.pack("<4I", 2, len(verdicts), len(events), len(arena))
+    header = struct.pack("<4I", 3, len(verdicts), len(events), len(arena))
     return Outcome.view(header + b"".join(columns) + arena)
 
 

@@ -18,13 +18,14 @@ import asyncpg
 
 from engine.registry import follower
 from engine.store import line_faults, migrate, transaction, writer
+from engine.store.alarm_rows import ALARM_COLUMNS
 from engine.store.copy import EVENT_COLUMNS, PATH_COLUMNS, SIGNAL_COLUMNS
 
 EPOCH = datetime(2000, 1, 1)
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 NUMBERS = {"id", "number", "alarm_id", "signal_id", "received_at", "occurred_at", "opened_at", "path", "sequence",
            "flags", "rule", "rule_version", "priority", "detectors", "count", "revision", "supervision_ms",
-           "last_seen_at", "enrolled_at"}
+           "last_seen_at", "enrolled_at", "event_number", "updated_at", "cleared_at", "confirmed_at", "accepted_at"}
 Row = dict[str, Any]
 
 
@@ -34,6 +35,7 @@ class Tables:
 
     signals: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
+    alarms: dict[int, int] = field(default_factory=dict)     # id -> its last event
     refused: list[tuple[int, str]] = field(default_factory=list)
     paths: dict[str, Row] = field(default_factory=dict)
     positions: dict[tuple[str, int, str], int] = field(default_factory=dict)
@@ -149,8 +151,8 @@ class Connection:
             refused = arguments[0], arguments[1]
             self.change(lambda tables: tables.refused.append(refused))
         else:
-            known = (transaction.ADD_ALARMS, transaction.UPDATE_ALARMS, transaction.MARK_ALARMS,
-                     transaction.LATER_VERDICTS, line_faults.END_OPEN, line_faults.ADD,
+            known = (transaction.MAKE_STAGING, transaction.CHANGE_ALARMS.partition("{")[0],
+                     transaction.ADD_MISSING.partition("{")[0], line_faults.END_OPEN, line_faults.ADD,
                      "SELECT pg_advisory", "CREATE TEMP TABLE",
                      "\nCREATE TEMP TABLE", "\nINSERT INTO tocsin.path", "\nINSERT INTO tocsin.heartbeat_rollup",
                      "\nINSERT INTO tocsin.rules", "\nINSERT INTO tocsin.forward_quarter", "SET LOCAL",
@@ -164,7 +166,8 @@ class Connection:
             await self.ask("copy")
             data += part
         await self.ask("copied")
-        rows = rows_of(bytes(data), columns) if table in ("signal_row", "event_row", "staging_path") else []
+        known_tables = ("signal_row", "event_row", "staging_path", "alarm", transaction.STAGING)
+        rows = rows_of(bytes(data), columns) if table in known_tables else []
         if table == "signal_row":
             assert columns == SIGNAL_COLUMNS
             if any(self._database.poison(row) for row in rows):
@@ -177,11 +180,16 @@ class Connection:
                 raise asyncpg.UniqueViolationError("duplicate key value violates unique constraint")
             rows = [{**row, "data": row["data"] or cloud_event(row)} for row in rows]
             self.change(lambda tables: tables.events.extend(rows))
+        elif table in ("alarm", transaction.STAGING):
+            assert columns == ALARM_COLUMNS
+            if table == "alarm" and any(row["id"] in self._database.tables.alarms for row in rows):
+                raise asyncpg.UniqueViolationError("duplicate key value violates unique constraint")
+            self.change(lambda tables: tables.alarms.update({row["id"]: row["event_number"] for row in rows}))
         elif table == "staging_path":
             assert columns == PATH_COLUMNS
             self.change(lambda tables: tables.paths.update({row["key"]: row for row in rows}))
         else:
-            assert table in ("staging_heartbeat_rollup", "heartbeat", line_faults.STAGING), table
+            assert table in ("staging_heartbeat_rollup", "heartbeat", "verdict_later", line_faults.STAGING), table
 
 
 class Transaction:

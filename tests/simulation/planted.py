@@ -89,11 +89,9 @@ async def attempt_without_the_position(self: Any, connection: Any, group: Any, a
     """Write rows and position in two transactions, whatever position the database has."""
     written = transaction.Written(transaction.last_number(group[-1]))
     async with connection.transaction():
-        rows = [transaction.Piece(entry, 0, len(entry[1])) for entry in group]
-        await write(connection, rows, self._copy_signals, written)
-        events = [transaction.Piece(entry, 0, entry[2].events_in) for entry in group if entry[2].events_in]
-        if events:
-            await write(connection, events, self._copy_events, written)
+        await write(connection, self._rows.rows, self._copy_signals, written)
+        if self._rows.event_rows:
+            await write(connection, self._rows.event_rows, self._copy_events, written)
     await connection.execute(transaction.MOVE_POSITION, *self.key, written.position, None)
     return written
 

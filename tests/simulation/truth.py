@@ -210,6 +210,10 @@ class Truth:
         numbers = Counter(row["number"] for row in tables.events)
         for number in sorted(number for number, times in numbers.items() if times > 1):
             self.found(f"event {number} is stored twice")
+        last = {row["alarm_id"]: row["number"] for row in sorted(tables.events, key=lambda row: row["number"])}
+        last.pop(None, None)                 # a mass loss is no alarm
+        if last != tables.alarms and not refused:
+            self.found(f"alarms do not stand at their last events: {set(last.items()) ^ set(tables.alarms.items())}")
         for row in self.due_events():
             told = steady.events.get(str(row["number"]))
             if told is None or told != row["data"]:

@@ -281,7 +281,7 @@ class World:
     def kill(self, *, power: bool = False) -> None:
         """End the engine at this very step."""
         life = self.life
-        if life is None or life.killed:
+        if life is None or life.killed or self._healed:
             return
         self.note("power cut" if power else "kill")
         life.killed = True

@@ -142,7 +142,7 @@ class Model:
         if alarm is None:
             alarm = self.open[place] = Alarm(number, place, facility, row["received_ns"])
         truth, reason, new, times, shift, kept = self.truth(number, row, account, known, facility, in_test, alarm)
-        first = alarm.count == 0
+        first, before = alarm.count == 0, alarm.verification
         alarm.count += 1
         alarm.detectors += first or new and times <= 1
         if alarm.verification == "false":
@@ -154,7 +154,8 @@ class Model:
             alarm.signal_class = row["signal_class"]
         alarm.shift = shift if first else min(alarm.shift, shift)
         alarm.chatters = alarm.chatters and (bool(kept) or reason == "chatter")
-        self.tell(alarm, kind, reason, number)
+        confirms = reason == "coincidence" and not first and before != alarm.verification
+        self.tell(alarm, kind, reason, number, confirms=confirms)
         self.wait(alarm, row["received_ns"])
         return "forward", reason
 
@@ -288,7 +289,8 @@ class Model:
         base = 2 if alarm.signal_class == 1 and alarm.verification != "confirmed" else URGENCY[alarm.signal_class]
         return min(max(base + shift, 1), 7)
 
-    def tell(self, alarm: Alarm, kind: str, reason: str, signal: int | None, rank: bool = False) -> None:
+    def tell(self, alarm: Alarm, kind: str, reason: str, signal: int | None, rank: bool = False,
+             confirms: bool = False) -> None:
         """Note an event; only what raises, and a person's or a test's word, ranks anew."""
         if rank or signal is not None and reason not in ("restore", "cancelled"):
             alarm.priority = self.rank(alarm)
@@ -296,7 +298,7 @@ class Model:
         signal = signal if signal is not None else (alarm.items[-1].signal if alarm.items else alarm.id)
         self.events.append((self.next_event, kind, reason, alarm.id, signal, alarm.signal_class, alarm.verification,
                             alarm.priority, alarm.detectors, alarm.accepted, alarm.revision, alarm.count,
-                            alarm.facility))
+                            confirms, alarm.facility))
         self.next_event += 1
 
     def wait(self, alarm: Alarm, now: int) -> None:

@@ -134,7 +134,7 @@ def test_the_filter_does_what_the_model_does(given_rows: list[Row], book: Rulebo
     expected = [model.judge(FIRST + index, row) for index, row in enumerate(made)]
     assert [(v["verdict"], v["reason"]) for v in verdicts] == expected
     keys = ("number", "type", "reason", "alarm", "signal", "class", "verification", "priority", "detectors", "accepted",
-            "revision", "count")
+            "revision", "count", "confirms")
     found = [(*(event[key] for key in keys), json.loads(event["json"])["data"]["facility"] or "") for event in events]
     assert found == model.events
     subject.check()

@@ -4,6 +4,7 @@ import asyncio
 import pytest
 
 from engine.store.intake import Intake
+from tests.integration.store_rows import entry
 
 
 async def test_who_is_cancelled_while_it_closes_ends():
@@ -25,6 +26,29 @@ async def test_who_is_cancelled_while_it_closes_ends():
     await asyncio.wait([closing], timeout=5)
     assert closing.cancelled()
     held_up.set()
+    await intake.close()
+
+
+async def test_what_is_full_or_wanted_is_taken_at_once():
+    more = asyncio.Event()
+
+    async def source():
+        for number in range(1, 7):
+            yield entry(number, 1)
+            if number == 3:
+                await more.wait()
+
+    intake = Intake(source(), 3, 1 << 20)
+    await asyncio.wait_for(intake.full(), 5)                 # three rows are as many as may be
+    assert [first for first, _, _ in await intake.take()] == [1, 2, 3]
+    waiting = asyncio.create_task(intake.full())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    intake.hurry()
+    await asyncio.wait_for(waiting, 5)
+    more.set()
+    assert (await intake.take())[0][0] == 4
+    await asyncio.wait_for(intake.full(), 5)                 # the source has ended
     await intake.close()
 
 
