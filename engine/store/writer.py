@@ -251,8 +251,10 @@ class Store:
             except Ahead as ahead:
                 after = stored = await self._step_back(connection, stored, ahead.newest)
             finally:
-                await ended(reading)
-                await intake.close()
+                try:
+                    await ended(reading)
+                finally:
+                    await intake.close()
 
     async def _read_ahead(self, intake: Intake) -> list[Entry]:
         """Return the next group, as soon as it is full or wanted; [] when the source has ended."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.filter.filter import Filter
 from engine.journal.errors import JournalError
 from engine.sources import StoredRows
+from engine.store.source import Trimmed
 from tests.simulation.transmitters import MARKER
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Truth:
                     if self.wrong or judging.position >= pipeline.judged():
                         break
             judging.check()
-        except AssertionError as error:
+        except (AssertionError, Trimmed) as error:
             self.found(f"judged again: {error}", error)
         self.world.counts["judged again"] += 1
 
