@@ -4,6 +4,9 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from engine.filter.alarms cimport AWAITED_NOT, Alarm, Alarms
+from engine.words cimport VERIFICATION_FALSE, VERIFICATION_TEST
+
 cdef enum:
     AWAITED_MIN = 1024
 
@@ -18,6 +21,17 @@ cdef struct Acceptance:
     uint64_t room
     uint64_t head                    # entries ever added; slot = number % room
     uint64_t tail                    # the oldest that waits
+
+cdef inline bint alarm_is_unaccepted(const Alarm* alarm) noexcept nogil:
+    return alarm.awaited != AWAITED_NOT and not alarm.accepted \
+        and alarm.verification != VERIFICATION_FALSE and alarm.verification != VERIFICATION_TEST
+
+cdef inline void acceptance_count(Alarms* a, Alarm* alarm) noexcept nogil:
+    """Keep the count of what nobody has accepted; after whatever changes that of an alarm."""
+    cdef bint unaccepted = alarm_is_unaccepted(alarm)
+    a.unaccepted += unaccepted
+    a.unaccepted -= alarm.unaccepted
+    alarm.unaccepted = unaccepted
 
 cdef inline bint acceptance_push(Acceptance* a, const Awaited* awaited) noexcept nogil:
     """Add one behind the others; False when there is no memory for it. At most one of its turn waits for each alarm."""

@@ -11,8 +11,7 @@
 # An alarm that is cleared before anybody has accepted it leaves index and order and keeps its slot until it was
 # accepted, or its time to be accepted is over (acceptance.pxd).
 #
-# Memory: 160 bytes an alarm, 96 an item, 13 to 26 for the index. All of it is asked for at once; pages that were never
-# touched cost nothing.
+# Memory: 160 bytes an alarm, 96 an item, 13 to 26 for the index, reserved at once; untouched pages cost nothing.
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
@@ -72,6 +71,7 @@ cdef struct Alarm:                   # 160 bytes
     uint8_t  accepted                # True: a subscriber has taken it over
     uint8_t  awaited                 # Awaiting
     uint8_t  ended                   # True: cleared, and kept until its acceptance is settled
+    uint8_t  unaccepted              # True: it is counted as such
     uint32_t turn                    # of waiting for its acceptance: entries of earlier ones are passed over
     Place    place
 
@@ -107,6 +107,7 @@ cdef struct Alarms:
     uint32_t alarms_max
     uint32_t alarms_open
     uint32_t alarms_ended            # cleared, and kept for their acceptance
+    uint32_t unaccepted              # open or ended, that somebody is to accept and nobody has
     uint32_t slots_used              # slots ever used; the free ones among them hang on free_slot
     uint32_t free_slot
     uint32_t oldest

@@ -6,6 +6,7 @@ takes some milliseconds).
 """
 from libc.stdlib cimport calloc, free
 
+from engine.filter.acceptance cimport alarm_is_unaccepted
 from engine.filter.rules cimport PRIORITY_LAST
 from engine.index cimport index_create, index_destroy, index_put, index_remove
 
@@ -80,6 +81,7 @@ cdef void alarms_take_out(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogi
 cdef void alarms_remove(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
     """Free an alarm that has no items."""
     alarms_take_out(a, slot, hash)
+    a.unaccepted -= a.slots[slot].unaccepted
     a.slots[slot].id = 0
     a.slots[slot].newer = a.free_slot
     a.free_slot = slot
@@ -95,6 +97,7 @@ cdef void alarms_end(Alarms* a, uint32_t slot, uint64_t hash) noexcept nogil:
 
 cdef void alarms_free(Alarms* a, uint32_t slot) noexcept nogil:
     """Give the slot of an ended alarm back."""
+    a.unaccepted -= a.slots[slot].unaccepted
     a.slots[slot].id = 0
     a.slots[slot].ended = False
     a.slots[slot].newer = a.free_slot
@@ -243,6 +246,7 @@ cdef void alarm_empty(Alarms* a, Alarm* alarm) noexcept nogil:
 cdef int alarms_check(const Alarms* a) except -1:
     """Raise AssertionError unless lists, counts and index agree."""
     cdef uint32_t slot = a.oldest, older = NO_SLOT, item, items, alarms = 0, items_all = 0, ended = 0
+    cdef uint32_t unaccepted = 0
     cdef uint64_t id = 0
     cdef const Alarm* alarm
     while slot != NO_SLOT:
@@ -273,11 +277,15 @@ cdef int alarms_check(const Alarms* a) except -1:
     assert alarms == a.index.count
     assert items_all == a.items_open
     for slot in range(a.slots_used):
+        if a.slots[slot].id != 0:
+            assert a.slots[slot].unaccepted == alarm_is_unaccepted(&a.slots[slot])
+            unaccepted += a.slots[slot].unaccepted
         if a.slots[slot].ended:
             assert a.slots[slot].id != 0
             assert a.slots[slot].items == 0
             ended += 1
     assert ended == a.alarms_ended
+    assert unaccepted == a.unaccepted
     alarms += ended
     slot = a.free_slot
     while slot != NO_SLOT:

@@ -3,7 +3,7 @@ from libc.stdint cimport INT64_MAX, uint8_t, uint16_t
 from libc.string cimport memcmp, memset
 
 from codec.limits cimport POINT_BYTES_MAX
-from engine.filter.acceptance cimport Awaited, acceptance_first
+from engine.filter.acceptance cimport Awaited, acceptance_count, acceptance_first
 from engine.filter.alarms cimport (
     ANSWER_FALSE, ANSWER_TRUE, AWAITED_IN_VAIN, AWAITED_NOT, AWAITED_NOW, NO_SLOT, Alarm, Item, alarm_empty,
     alarms_find, alarms_free, alarms_with, place_hash,
@@ -168,8 +168,10 @@ cdef int change_alarm(Filter f, const Columns* c, uint32_t row) except -1:
         if not alarm.ended:
             alarm_empty(&f.alarms, alarm)
             alarm.accepted = True
+            acceptance_count(&f.alarms, alarm)
             tell_alone(f, alarm, EVENT_CLEARED, REASON_CLOSED, c.received_ns[row], by, why)
             finish(f, slot, place_hash(&f.alarms, &alarm.place))
+        return 0
     elif is_true:
         alarm.answered, alarm.verification = ANSWER_TRUE, VERIFICATION_CONFIRMED
         set_priority(f, alarm)
@@ -180,6 +182,7 @@ cdef int change_alarm(Filter f, const Columns* c, uint32_t row) except -1:
         alarm.answered, alarm.verification = ANSWER_FALSE, VERIFICATION_FALSE
         set_priority(f, alarm)
         tell_alone(f, alarm, EVENT_UPDATED, REASON_ANSWERED_FALSE, c.received_ns[row], by, why)
+    acceptance_count(&f.alarms, alarm)
     return 0
 
 
@@ -218,6 +221,7 @@ cdef int miss_acceptance(Filter f, const Awaited* awaited) except -1:
         tell_alone(f, alarm, EVENT_UPDATED, REASON_UNACCEPTED, f.time_ns, nobody, nobody)
     else:
         alarm.awaited = AWAITED_NOT          # called false meanwhile, which somebody may take back
+    acceptance_count(&f.alarms, alarm)
     if alarm.ended:
         alarms_free(&f.alarms, awaited.slot)
     return 0
@@ -298,6 +302,7 @@ cdef void count_at(Filter f, const Origin* origin, int64_t now_ns) noexcept nogi
     nobody.at = alarm.place.text
     tell_alone(f, alarm, EVENT_UPDATED, REASON_TEST_ENDED, now_ns, nobody, nobody)
     await_acceptance(f, alarm, slot, now_ns)
+    acceptance_count(&f.alarms, alarm)
 
 
 cdef bint find_tested(Filter f, object mode, Origin* origin) except -1:

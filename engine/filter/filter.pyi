@@ -79,7 +79,7 @@ class Filter:
     def alarm(self, alarm_id: int) -> dict[str, Any] | None:
         """Return one alarm as in `open_alarms`, or None. Costs one pass over the table."""
     def alarms_unaccepted(self) -> int:
-        """Return how many fires are still to be accepted. Costs one pass over the table."""
+        """Return how many fires are still to be accepted."""
     def facility(self, facility_id: str) -> dict[str, Any] | None:
         """Return what events say of a facility, its kind and its way of verification; None when nobody named it."""
     def place(self, transmitter: str) -> dict[str, Any] | None:

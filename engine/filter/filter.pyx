@@ -8,7 +8,7 @@ from codec.json_text cimport JSON_BYTES_PER_BYTE, json_string
 from codec.words cimport ROW_CANARY, ROW_CHANGE, ROW_ENROLMENT, ROW_SIGNAL, ROW_TICK
 from engine.filter.acceptance cimport acceptance_destroy, acceptance_first
 from engine.filter.alarms cimport (
-    NO_SLOT, Alarm, alarms_check, alarms_create, alarms_destroy, alarms_seek, alarms_with,
+    NO_SLOT, alarms_check, alarms_create, alarms_destroy, alarms_seek, alarms_with,
 )
 from engine.filter.changing cimport change, change_registry, due
 from engine.filter.event cimport SOURCE_BYTES_MAX
@@ -31,7 +31,7 @@ from engine.filter.telling cimport decide, sing, tell_volatile
 from engine.index cimport INDEX_NONE, Probe, __builtin_prefetch, index_fetch, index_first, index_next
 from engine.words cimport (
     CHANGE_FACILITY, CHANGE_POINT, CHANGE_READING, CHANGE_TRANSMITTER, REASON_CLASS_OFF, REASON_NONE, VERDICT_NONE,
-    VERDICT_SUPPRESS, VERIFICATION_FALSE, VERIFICATION_TEST,
+    VERDICT_SUPPRESS,
 )
 
 from codec.words import CLASS_TEXT, CONDITION_TEXT
@@ -316,15 +316,7 @@ cdef class Filter:
         return None if slot == NO_SLOT else alarm_row(&self.alarms, &self.registry, &self.alarms.slots[slot])
 
     def alarms_unaccepted(self):
-        cdef uint32_t slot, count = 0
-        cdef const Alarm* alarm
-        with nogil:
-            for slot in range(self.alarms.slots_used):
-                alarm = &self.alarms.slots[slot]
-                if alarm.id != 0 and alarm.awaited and not alarm.accepted \
-                        and alarm.verification != VERIFICATION_FALSE and alarm.verification != VERIFICATION_TEST:
-                    count += 1
-        return count
+        return self.alarms.unaccepted
 
     def facility(self, str facility_id not None):
         cdef bytes raw = facility_id.encode()

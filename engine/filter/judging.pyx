@@ -7,7 +7,7 @@ from codec.words cimport (
     CLASS_DISABLEMENT, CLASS_FIRE, CLASS_SUPERVISORY, CLASS_TEST, CONDITION_FIRE, CONDITION_SILENCED, FLAG_QUARANTINED,
     STATE_CLEARED, STATE_RAISED,
 )
-from engine.filter.acceptance cimport Awaited, acceptance_push
+from engine.filter.acceptance cimport Awaited, acceptance_count, acceptance_push
 from engine.filter.alarms cimport (
     ANSWER_NONE, AWAITED_NOT, AWAITED_NOW, KEPT_NEW, KEPT_OPEN, KEPT_OPEN_ELSEWHERE, KEPT_UNKEPT, NO_SLOT, Kept, Raised,
     alarm_is_open, alarm_keep, alarm_release, alarms_add, alarms_end, alarms_find, alarms_remove, place_hash,
@@ -193,6 +193,7 @@ cdef void raises(Filter f, const Columns* c, uint32_t row, uint64_t signal, uint
     tell(f, &said, signal, type, truth.reason, truth.rule, alarm)
     if slot != NO_SLOT:
         await_acceptance(f, alarm, slot, c.received_ns[row])
+        acceptance_count(&f.alarms, alarm)
 
 
 cdef void judge_truth(Filter f, const Columns* c, uint32_t row, const Origin* origin, Raised* raised,

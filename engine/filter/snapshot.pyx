@@ -5,10 +5,10 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from codec.limits cimport POINT_BYTES_MAX
-from engine.filter.acceptance cimport Awaited, acceptance_push
+from engine.filter.acceptance cimport Awaited, acceptance_count, acceptance_push
 from engine.filter.alarms cimport (
-    ITEMS_PER_ALARM_MAX, NO_SLOT, Alarm, Alarms, Item, alarm_is_open, alarms_add, alarms_end, alarms_find, item_add,
-    place_hash,
+    ITEMS_PER_ALARM_MAX, NO_SLOT, Alarm, Alarms, Item, alarm_is_open, alarms_add, alarms_end,
+    alarms_find, item_add, place_hash,
 )
 from engine.filter.losses_view cimport losses_load, losses_save
 from engine.filter.place cimport LANE_TEST, PLACE_BYTES_MAX, Place
@@ -285,6 +285,7 @@ cdef const uint8_t* read_alarm(Filter f, const uint8_t* at, const uint8_t* end, 
     alarm.priority, alarm.shift = saved.priority, saved.shift
     alarm.raised_twice, alarm.chatters = saved.raised_twice, saved.chatters
     alarm.answered, alarm.accepted, alarm.awaited = saved.answered, saved.accepted, saved.awaited
+    acceptance_count(a, alarm)
     at = read_items(f, alarm, saved.items, at + size, end)
     if at == NULL or alarm_is_open(alarm) == ended:
         return NULL
