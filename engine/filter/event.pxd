@@ -86,4 +86,4 @@ cdef uint8_t* event_envelope(uint8_t* out, const Said* said, const Step* step, c
                              uint32_t source_size) noexcept nogil
 cdef void fill_columns(Events* e, uint32_t i, const Said* said, const Step* step) noexcept nogil
 cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const uint8_t* source,
-                     uint32_t source_size) noexcept nogil
+                     uint32_t source_size, bint silent) noexcept nogil

@@ -286,24 +286,11 @@ cdef void fill_columns(Events* e, uint32_t i, const Said* said, const Step* step
     e.confirms[i] = said.confirms
 
 
-cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const uint8_t* source,
-                     uint32_t source_size) noexcept nogil:
-    """Add one event to `outcome`, columns and text; False when there is no memory for it.
-
-    source   borrowed; a JSON string with its quotes
-    Cost     one pass over the texts of the row
-    """
-    cdef uint32_t i = outcome.events_count
-    cdef Events* e
-    cdef Part name
-    cdef uint8_t* start
-    cdef uint8_t* out
+cdef uint8_t* block(uint8_t* out, const Said* said, const Step* step, const uint8_t* source, uint32_t source_size,
+                    Events* e, uint32_t i, const uint8_t* arena) noexcept nogil:
+    """The event as subscribers get it; say where it and its parts lie in the arena."""
+    cdef uint8_t* start = out
     cdef uint8_t* json
-    if not outcome_room(outcome, 1, event_bytes_max(said, source_size)):
-        return False
-    e = &outcome.events
-    start = out = outcome.arena + outcome.arena_used
-    fill_columns(e, i, said, step)
     if step.number:
         out = json_literal(out, b"id: ")
         out = json_number(out, step.number)
@@ -311,12 +298,52 @@ cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const 
     out = json_literal(out, b"data: ")
     json = out
     out = event_envelope(out, said, step, b"alarm", source, source_size)
-    out = data(out, said, step, e, i, outcome.arena)
-    e.json[i].at = outcome.arena_used + <uint32_t>(json - start)
+    out = data(out, said, step, e, i, arena)
+    e.json[i].at = <uint32_t>(json - arena)
     e.json[i].size = <uint32_t>(out - json)
     out = json_literal(out, b"\n\n")
-    e.block[i].at = outcome.arena_used
+    e.block[i].at = <uint32_t>(start - arena)
     e.block[i].size = <uint32_t>(out - start)
+    return out
+
+
+cdef uint8_t* parts_alone(uint8_t* out, const Step* step, Events* e, uint32_t i, const uint8_t* arena) noexcept nogil:
+    """The texts of its own that an event has without its block."""
+    cdef Part id, area
+    memset(&id, 0, sizeof(id))
+    memset(&area, 0, sizeof(area))
+    if step.facility != NULL:
+        id.at, id.size = step.facility.id, step.facility.id_size
+        area.at, area.size = step.facility.area, step.facility.area_size
+    e.json[i].at = e.block[i].at = <uint32_t>(out - arena)
+    e.json[i].size = e.block[i].size = 0
+    out = kept(out, id, &e.facility[i], arena)
+    out = kept(out, area, &e.area[i], arena)
+    return kept(out, step.rule, &e.rule[i], arena)
+
+
+cdef bint event_push(Outcome outcome, const Said* said, const Step* step, const uint8_t* source,
+                     uint32_t source_size, bint silent) noexcept nogil:
+    """Add one event to `outcome`, columns and text; False when there is no memory for it.
+
+    source   borrowed; a JSON string with its quotes
+    silent   leave out what subscribers get
+    Cost     one pass over the texts of the row
+    """
+    cdef uint32_t i = outcome.events_count
+    cdef Events* e
+    cdef Part name
+    cdef uint8_t* start
+    cdef uint8_t* out
+    if not outcome_room(outcome, 1, event_bytes_max(said, source_size)):
+        return False
+    e = &outcome.events
+    start = out = outcome.arena + outcome.arena_used
+    fill_columns(e, i, said, step)
+    if silent:
+        out = parts_alone(out, step, e, i, outcome.arena)
+    else:
+        out = block(out, said, step, source, source_size, e, i, outcome.arena)
     memset(&name, 0, sizeof(name))
     if step.facility != NULL:
         name.at = step.facility.name

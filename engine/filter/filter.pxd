@@ -42,6 +42,7 @@ cdef class Filter:
 
     # What the configuration says.
     cdef bint fixed_rules            # rows that change the rules are passed over
+    cdef bint silent                 # alarms' events are made without what subscribers get
     cdef uint32_t alarms_max
     cdef uint32_t transmitters_max
     cdef uint32_t paths_max

@@ -14,13 +14,14 @@ class Filter:
                 each, taken as they are used
     paths_max   paths and transmitters that are kept; some 200 bytes each, taken as they are used
     fixed_rules rows that bring other rules are passed over
+    silent      alarms' events have no block and no JSON: for who compares what is judged and forwards nothing
     hash_key    16 random bytes; nothing that shows depends on them
     Raises      ValueError on a value out of range, MemoryError
     """
 
     def __init__(self, next_event: int, source: str = "tocsin", rules: Rulebook | None = None,
                  alarms_max: int = 1000000, paths_max: int = 2000000, *, fixed_rules: bool = False,
-                 hash_key: bytes) -> None: ...
+                 silent: bool = False, hash_key: bytes) -> None: ...
     @property
     def next_event(self) -> int:
         """The number that the next event will have."""

@@ -94,7 +94,8 @@ cdef inline void fetch_records(Filter f, uint64_t hash) noexcept nogil:
 @cython.final
 cdef class Filter:
     def __cinit__(self, uint64_t next_event, str source not None="tocsin", rules=None, uint64_t alarms_max=1000000,
-                  uint32_t paths_max=2000000, *, bint fixed_rules=False, bytes hash_key not None):
+                  uint32_t paths_max=2000000, *, bint fixed_rules=False, bint silent=False,
+                  bytes hash_key not None):
         if next_event == 0:
             raise ValueError("next_event 0 is no event number")
         if alarms_max > ALARMS_LIMIT:
@@ -105,6 +106,7 @@ cdef class Filter:
         self.source = self.source_text
         self.source_size = <uint32_t>len(self.source_text)
         self.fixed_rules = fixed_rules
+        self.silent = silent
         self.next_event = next_event
         self.alarms_max = <uint32_t>alarms_max
         self.paths_max = paths_max

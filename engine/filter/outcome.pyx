@@ -240,7 +240,7 @@ cdef class Outcome:
                 "opened_ns": e.opened_ns[index], "received_ns": e.received_ns[index],
                 "row": None if e.row[index] == NO_ROW else e.row[index], "count": e.count[index],
                 "revision": e.revision[index], "type": EVENT_TEXT[e.type[index]], "class": e.signal_class[index],
-                "condition": e.condition[index], "state": e.state[index],
+                "protocol": e.protocol[index], "condition": e.condition[index], "state": e.state[index],
                 "verification": VERIFICATION_TEXT[e.verification[index]], "priority": e.priority[index],
                 "reason": REASON_TEXT[e.reason[index]], "rule_version": e.rule_version[index], **texts,
                 "detectors": e.detectors[index], "accepted": bool(e.accepted[index]),

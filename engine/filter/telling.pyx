@@ -99,7 +99,7 @@ cdef void tell(Filter f, const Said* said, uint64_t signal, uint8_t type, uint8_
     step.number = f.next_event
     step.signal = signal
     f.next_event += 1
-    if not event_push(f.outcome, said, &step, f.source, f.source_size):
+    if not event_push(f.outcome, said, &step, f.source, f.source_size, f.silent):
         f.failed = True
 
 
@@ -214,5 +214,5 @@ cdef void tell_volatile(Filter f, const Columns* c, uint32_t row) noexcept nogil
             REASON_RESTORE if restore else REASON_TEST if origin.in_test else REASON_ALARM, 0, &step)
     said_of(&said, c, row)
     said.hash = volatile_hash(c, row)
-    if not event_push(f.outcome, &said, &step, f.source, f.source_size):
+    if not event_push(f.outcome, &said, &step, f.source, f.source_size, f.silent):
         f.failed = True

@@ -62,7 +62,8 @@ def new_filter(start: Start, book: Rulebook, *, fixed: bool, paths_max: int = PA
     paths_max  as the engine's: tables made larger than they need be are slower
     fixed      neither what it remembers there nor rows that set rules change its rules
     """
-    judging = Filter(start.next_event, rules=book, paths_max=paths_max, fixed_rules=fixed, hash_key=HASH_KEY)
+    judging = Filter(start.next_event, rules=book, paths_max=paths_max, fixed_rules=fixed, silent=True,
+                     hash_key=HASH_KEY)
     if start.saved is not None:
         try:
             judging.load(start.saved)

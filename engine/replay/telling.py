@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from codec.batch import Batch
 from codec.words import CLASS_TEXT, CONDITION_TEXT, PROTOCOL_TEXT
 from engine.filter.outcome import Outcome
 from engine.filter.rule_file import FIRST_RULE, Rulebook
@@ -127,7 +128,7 @@ class Telling:
         number = event["alarm"]
         changed = self.changed.get(number)
         if changed is None:
-            changed = self.changed[number] = begun(event)
+            changed = self.changed[number] = begun(event, judged.batch)
         if row is not None and event["signal"] == number:
             changed.first = judged.batch.row(row)
         if not changed.differences:
@@ -167,13 +168,15 @@ class Telling:
                 changed.first = history.row(changed.number)
 
 
-def begun(event: dict[str, Any]) -> Changed:
-    """Begin with what the event says of its place; an event of a whole network has no transmitter."""
-    data = orjson.loads(event["json"])["data"]
-    key = f"{data['protocol']}:{data['account']}" if data.get("account") else str(data.get("network") or "")
-    return Changed(event["alarm"], True, event["opened_ns"], f"{key}@{data['realm']}" if data.get("realm") else key,
-                   facility=str(data.get("facility") or ""), facility_name=str(data.get("facility_name") or ""),
-                   area=str(data.get("area") or ""))
+def begun(event: dict[str, Any], batch: Batch) -> Changed:
+    """Begin with what the event says of its place; an event of a whole network has no transmitter, and its JSON."""
+    if event["json"]:
+        key = str(orjson.loads(event["json"])["data"].get("network") or "")
+    else:
+        who = event if event["row"] is None else batch.row(event["row"])
+        key = key_of(who) if who["account"] else ""
+    return Changed(event["alarm"], True, event["opened_ns"], key, facility=event["facility"],
+                   facility_name=event["facility_name"], area=event["area"])
 
 
 def key_of(row: Mapping[str, object]) -> str:

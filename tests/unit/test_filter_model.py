@@ -146,6 +146,20 @@ def test_the_filter_does_what_the_model_does(given_rows: list[Row], book: Rulebo
             for a in subject.open_alarms()] == model_open
 
 
+@settings(max_examples=100, deadline=None)
+@given(rows, books())
+def test_a_silent_filter_judges_the_same(given_rows: list[Row], book: Rulebook) -> None:
+    made = dated(given_rows)
+    loud, silent = filter_of(book), filter_of(book, silent=True)
+    if not made:
+        return
+    verdicts, events = told(loud.apply(FIRST, batch_of(made)))
+    assert all(event["json"] and event["block"] for event in events)
+    without = [{**event, "json": b"", "block": b""} for event in events]
+    assert told(silent.apply(FIRST, batch_of(made))) == (verdicts, without)
+    assert b"".join(loud.save()) == b"".join(silent.save())
+
+
 @settings(max_examples=150, deadline=None)
 @given(rows, books(), st.lists(st.integers(1, 12)), st.sets(st.integers(0, 12)), st.sampled_from([0, 1, 3, 100]),
        st.binary(min_size=16, max_size=16))
