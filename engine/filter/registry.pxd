@@ -99,6 +99,7 @@ cdef struct Registry:
     uint32_t     transmitters_max
     uint32_t     points_max
     uint32_t     paths_max
+    uint32_t     paths_used          # one more than the highest path that is anybody's
     uint32_t     facilities_used
     uint32_t     transmitters_used
     uint32_t     points_used

@@ -373,6 +373,7 @@ cdef void path_joins(Registry* r, uint32_t path, uint32_t transmitter) noexcept 
     r.path_owner[path] = transmitter + 1
     r.next_path[path] = r.transmitters[transmitter].path
     r.transmitters[transmitter].path = path
+    r.paths_used = max(r.paths_used, path + 1)
 
 
 cdef void add_parts(list parts, const void* start, size_t size):
@@ -380,15 +381,6 @@ cdef void add_parts(list parts, const void* start, size_t size):
     while at < size:
         parts.append((<const char*>start)[at:min(at + CHUNK_BYTES, size)])
         at += CHUNK_BYTES
-
-
-cdef uint32_t paths_used(const Registry* r) noexcept nogil:
-    """One more than the highest path that is anybody's."""
-    cdef uint32_t i, used = 0
-    for i in range(r.transmitters_used):
-        if r.transmitters[i].path != UINT32_MAX and r.transmitters[i].path >= used:
-            used = r.transmitters[i].path + 1
-    return used
 
 
 cdef list registry_save(const Registry* r):
@@ -399,7 +391,7 @@ cdef list registry_save(const Registry* r):
     head.facilities = r.facilities_used
     head.transmitters = r.transmitters_used
     head.points = r.points_used
-    head.paths = paths_used(r)
+    head.paths = r.paths_used
     head.generation = r.generation
     head.reading = r.reading
     head.misplaced = r.misplaced
@@ -438,10 +430,11 @@ cdef Py_ssize_t registry_load(Registry* r, const unsigned char[::1] saved, Py_ss
     at = take(r.path_owner, saved, at, <size_t>head.paths * 4)
     at = take(r.next_path, saved, at, <size_t>head.paths * 4)
     r.facilities_used, r.transmitters_used, r.points_used = head.facilities, head.transmitters, head.points
+    r.paths_used = head.paths
     r.generation, r.reading, r.revision = head.generation, head.reading, head.revision
     r.misplaced = head.misplaced
     memcpy(r.identity, head.identity, IDENTITY_BYTES)
-    if not registry_is_sound(r, head.paths):
+    if not registry_is_sound(r):
         raise ValueError("filter snapshot: its registry is not sound")
     with nogil:
         for i in range(r.facilities_used):
@@ -470,7 +463,7 @@ cdef int registry_check(const Registry* r) except -1:
         assert r.transmitters[i].facility == NO_FACILITY or r.transmitters[i].facility < r.facilities_used
         path, steps = r.transmitters[i].path, 0
         while path != NO_PATH:
-            assert r.path_owner[path] == i + 1
+            assert path < r.paths_used and r.path_owner[path] == i + 1
             assert steps <= r.paths_max
             path, steps = r.next_path[path], steps + 1
     for i in range(r.points_used):

@@ -39,7 +39,7 @@ cdef inline bint is_area(const uint8_t* text, uint32_t size) noexcept nogil:
             return False
     return True
 
-cdef inline bint registry_is_sound(const Registry* r, uint32_t paths) noexcept nogil:
+cdef inline bint registry_is_sound(const Registry* r) noexcept nogil:
     """Tell whether every size fits its text, every number names something, and every list of paths ends."""
     cdef uint32_t i, path
     cdef uint64_t steps = 0
@@ -60,7 +60,7 @@ cdef inline bint registry_is_sound(const Registry* r, uint32_t paths) noexcept n
             return False
         path = t.path
         while path != NO_PATH:
-            if path >= paths or r.path_owner[path] != i + 1 or steps >= paths:
+            if path >= r.paths_used or r.path_owner[path] != i + 1 or steps >= r.paths_used:
                 return False
             path, steps = r.next_path[path], steps + 1
     for i in range(r.points_used):
