@@ -55,7 +55,8 @@ cdef inline bint registry_is_sound(const Registry* r) noexcept nogil:
     for i in range(r.transmitters_used):
         t = &r.transmitters[i]
         if <uint32_t>t.name.account_size + t.name.realm_size > PLACE_BYTES_MAX \
-                or t.network_size > NETWORK_BYTES_MAX or t.facility != NO_FACILITY and t.facility >= r.facilities_used \
+                or r.networks[i].size > NETWORK_BYTES_MAX \
+                or t.facility != NO_FACILITY and t.facility >= r.facilities_used \
                 or t.former != NO_FACILITY and t.former >= r.facilities_used:
             return False
         path = t.path
@@ -63,6 +64,9 @@ cdef inline bint registry_is_sound(const Registry* r) noexcept nogil:
             if path >= r.paths_used or r.path_owner[path] != i + 1 or steps >= r.paths_used:
                 return False
             path, steps = r.next_path[path], steps + 1
+    for path in range(r.paths_used):
+        if r.path_owner[path] > r.transmitters_used:
+            return False
     for i in range(r.points_used):
         if r.points[i].transmitter >= r.transmitters_used or r.points[i].point_size > POINT_BYTES_MAX \
                 or r.points[i].zone_size > ZONE_BYTES_MAX:
