@@ -134,7 +134,7 @@ cdef int change_test(Filter f, const Columns* c, uint32_t row) except -1:
 cdef str name_of_row(Filter f, const Columns* c, uint32_t row, Origin* origin):
     """The key of the transmitter that a row names."""
     origin_of(f, c, row, True, origin)
-    return name_text(&origin.name)
+    return "" if origin.transmitter == NO_TRANSMITTER else name_text(&f.registry.transmitters[origin.transmitter].name)
 
 
 cdef int note_test_due(Filter f) except -1:

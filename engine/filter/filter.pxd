@@ -55,7 +55,7 @@ cdef class Filter:
     cdef readonly uint64_t untracked
     cdef readonly uint64_t unaccepted_total
     cdef list overdue                # ids of alarms that nobody accepted, since somebody asked last
-    cdef uint64_t row_hash           # of who speaks in the row at hand; 0: not known
+    cdef uint64_t row_hash           # of the name in the row at hand; 0: not made
     cdef bint failed                 # there was no memory for an event
     cdef uint64_t verdicts[VERDICTS * REASONS]
     cdef uint64_t signals[CLASSES]

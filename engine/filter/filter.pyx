@@ -7,6 +7,9 @@ from codec.batch cimport Batch
 from codec.json_text cimport JSON_BYTES_PER_BYTE, json_string
 from codec.words cimport ROW_CANARY, ROW_CHANGE, ROW_ENROLMENT, ROW_SIGNAL, ROW_TICK
 from engine.filter.acceptance cimport acceptance_destroy, acceptance_first
+from engine.filter.ahead cimport (
+    OPEN_AHEAD, PATHS_AHEAD, RECORDS_AHEAD, RING, Ahead, ahead_open, ahead_path, ahead_record,
+)
 from engine.filter.alarms cimport (
     NO_SLOT, alarms_check, alarms_create, alarms_destroy, alarms_seek, alarms_with,
 )
@@ -16,19 +19,18 @@ from engine.filter.judging cimport cancels, clears, meets_path, notes_state, rai
 from engine.filter.listing cimport alarm_row, facility_row, name_text, transmitter_called
 from engine.filter.losses cimport losses_check, losses_create, losses_deadline, losses_destroy
 from engine.filter.losses_view cimport losses_standing
-from engine.filter.place cimport Place, place_of
+from engine.filter.place cimport Place
 from engine.filter.registry cimport (
-    NO_TRANSMITTER, facility_find, name_hash, registry_check, registry_create, registry_destroy,
+    NO_TRANSMITTER, Registry, facility_find, registry_check, registry_create, registry_destroy,
 )
 from engine.filter.rulebook cimport book_compile
 from engine.filter.rules cimport (
     RULE_ALARM, RULE_ALARM_CHOSEN, RULE_CANARY, RULE_CANCEL, RULE_CLASS_OFF, RULE_NONE, RULE_RESTORE, is_off, rule_of,
 )
 from engine.filter.snapshot cimport filter_load, filter_save
-from engine.filter.states cimport states_check, states_create, states_destroy, states_fetch
+from engine.filter.states cimport States, states_check, states_create, states_destroy
 from engine.filter.states_view cimport states_counts, states_rows, states_stale, states_with
 from engine.filter.telling cimport decide, sing, tell_volatile
-from engine.index cimport INDEX_NONE, Probe, __builtin_prefetch, index_fetch, index_first, index_next
 from engine.words cimport (
     CHANGE_FACILITY, CHANGE_POINT, CHANGE_READING, CHANGE_TRANSMITTER, REASON_CLASS_OFF, REASON_NONE, VERDICT_NONE,
     VERDICT_SUPPRESS,
@@ -43,7 +45,6 @@ CONDITION_NUMBER = {text: number for number, text in CONDITION_TEXT.items()}
 
 cdef enum:
     ALARMS_LIMIT = 1 << 30
-    AHEAD = 16                   # rows whose records are asked for before their turn
 
 assert max(VERDICT_TEXT) < VERDICTS
 assert max(REASON_TEXT) < REASONS
@@ -68,27 +69,6 @@ cdef bytes quoted(str text):
         raise ValueError(f"source of {len(raw)} bytes; 1..{SOURCE_BYTES_MAX} are allowed")
     end = json_string(out, <const uint8_t*>raw, <uint32_t>len(raw))
     return <bytes>(<char*>out)[:end - out]
-
-
-cdef inline void look_ahead(Filter f, const Columns* c, uint32_t row, uint64_t* hashes) noexcept nogil:
-    """Ask the memory for the index slot of who speaks in a row that is judged soon."""
-    cdef Place name
-    hashes[row % AHEAD] = 0
-    if c.kind[row] == ROW_SIGNAL and place_of(&name, c, row):
-        hashes[row % AHEAD] = name_hash(&f.registry, &name)
-        index_fetch(&f.registry.by_name, hashes[row % AHEAD])
-
-
-cdef inline void fetch_records(Filter f, uint64_t hash) noexcept nogil:
-    """Ask the memory for the records of a transmitter: by its hash alone, as a wrong one costs nothing but time."""
-    cdef Probe probe = index_first(&f.registry.by_name, hash)
-    cdef uint32_t slot = index_next(&f.registry.by_name, &probe)
-    if hash == 0 or slot == INDEX_NONE:
-        return
-    __builtin_prefetch(&f.registry.transmitters[slot])
-    __builtin_prefetch(<const char*>&f.registry.transmitters[slot] + 64)
-    __builtin_prefetch(<const char*>&f.registry.transmitters[slot] + 128)
-    states_fetch(&f.states, slot)
 
 
 @cython.final
@@ -180,7 +160,9 @@ cdef class Filter:
     def apply(self, uint64_t first, Batch batch not None):
         cdef const Columns* c = &batch.columns
         cdef uint32_t row
-        cdef uint64_t[AHEAD] hashes
+        cdef const Registry* r = &self.registry
+        cdef const States* s = &self.states
+        cdef Ahead ahead
         if c.count == 0:
             self.outcome.clear()
             return self.outcome.encode()
@@ -188,14 +170,17 @@ cdef class Filter:
             raise ValueError(f"signal {first} after position {self.position}")
         self.prepare(c)
         with nogil:
-            for row in range(min(c.count, <uint32_t>AHEAD)):
-                look_ahead(self, c, row, hashes)
+            for row in range(PATHS_AHEAD):
+                ahead_path(&ahead, r, c, row)
+            for row in range(RECORDS_AHEAD):
+                ahead_record(&ahead, r, s, c, row)
+            for row in range(OPEN_AHEAD):
+                ahead_open(&ahead, r, s, c, row)
             for row in range(c.count):
-                self.row_hash = hashes[row % AHEAD]
-                if row + AHEAD < c.count:
-                    look_ahead(self, c, row + AHEAD, hashes)
-                if row + AHEAD // 2 < c.count:
-                    fetch_records(self, hashes[(row + AHEAD // 2) % AHEAD])
+                ahead_path(&ahead, r, c, row + PATHS_AHEAD)
+                ahead_record(&ahead, r, s, c, row + RECORDS_AHEAD)
+                ahead_open(&ahead, r, s, c, row + OPEN_AHEAD)
+                self.row_hash = ahead.hash[row % RING]
                 if c.kind[row] == ROW_SIGNAL:
                     self.judge(c, row, first + row)
                     continue

@@ -8,7 +8,7 @@ from engine.filter.filter cimport Filter
 from engine.filter.place cimport Lane, Place
 
 cdef struct Origin:              # who speaks in a row, and where from
-    Place    name
+    Place    name                # only of one that has no record
     bint     named               # False: its texts are too long to be kept
     uint32_t transmitter         # NO_TRANSMITTER: no room, or nobody whom we know
     uint32_t facility            # NO_FACILITY: none

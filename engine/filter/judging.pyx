@@ -8,13 +8,14 @@ from codec.words cimport (
     STATE_CLEARED, STATE_RAISED,
 )
 from engine.filter.acceptance cimport Awaited, acceptance_count, acceptance_push
+from engine.filter.ahead cimport path_transmitter
 from engine.filter.alarms cimport (
     ANSWER_NONE, AWAITED_NOT, AWAITED_NOW, KEPT_NEW, KEPT_OPEN, KEPT_OPEN_ELSEWHERE, KEPT_UNKEPT, NO_SLOT, Kept, Raised,
     alarm_is_open, alarm_keep, alarm_release, alarms_add, alarms_end, alarms_find, alarms_remove, place_hash,
 )
 from engine.filter.event cimport Said, said_of
 from engine.filter.losses cimport losses_note, losses_place
-from engine.filter.place cimport LANE_REAL, LANE_TEST, place_of, place_of_facility
+from engine.filter.place cimport LANE_REAL, LANE_TEST, place_is, place_of, place_of_facility
 from engine.filter.registry cimport (
     NO_FACILITY, NO_POINT, NO_TRANSMITTER, Facility, Transmitter, name_hash, path_joins, point_find, text_hash,
     transmitter_add, transmitter_find,
@@ -52,11 +53,23 @@ cdef struct Truth:                   # what one raised signal says of its alarm
 
 cdef void origin_of(Filter f, const Columns* c, uint32_t row, bint meet, Origin* origin) noexcept nogil:
     """Find who speaks in a row; `meet`: remember one who never spoke before, unless nobody knows its account."""
-    cdef Transmitter* transmitter
-    cdef uint64_t hash
-    origin.transmitter = NO_TRANSMITTER
+    cdef uint32_t owner = path_transmitter(&f.registry, c.path[row])
     origin.facility = NO_FACILITY
     origin.in_test = False
+    if owner != NO_TRANSMITTER and place_is(&f.registry.transmitters[owner].name, c, row):
+        origin.named = True              # fast path: neither name nor hash is made
+        origin.transmitter = owner
+    else:
+        find_by_name(f, c, row, meet, origin)
+    if origin.transmitter == NO_TRANSMITTER:
+        return
+    origin.facility = f.registry.transmitters[origin.transmitter].facility
+    origin.in_test = is_tested(f, origin, c, row)
+
+
+cdef void find_by_name(Filter f, const Columns* c, uint32_t row, bint meet, Origin* origin) noexcept nogil:
+    cdef uint64_t hash
+    origin.transmitter = NO_TRANSMITTER
     origin.named = place_of(&origin.name, c, row)
     if not origin.named:
         return
@@ -64,11 +77,6 @@ cdef void origin_of(Filter f, const Columns* c, uint32_t row, bint meet, Origin*
     origin.transmitter = transmitter_find(&f.registry, &origin.name, hash)
     if origin.transmitter == NO_TRANSMITTER and meet and not c.flags[row] & FLAG_QUARANTINED:
         origin.transmitter = transmitter_add(&f.registry, &origin.name, hash)
-    if origin.transmitter == NO_TRANSMITTER:
-        return
-    transmitter = &f.registry.transmitters[origin.transmitter]
-    origin.facility = transmitter.facility
-    origin.in_test = is_tested(f, origin, c, row)
 
 
 cdef bint is_tested(Filter f, const Origin* origin, const Columns* c, uint32_t row) noexcept nogil:
@@ -92,7 +100,7 @@ cdef bint place_for(Filter f, const Origin* origin, Lane lane, Place* place) noe
         facility = &f.registry.facilities[origin.facility]
         place_of_facility(place, facility.id, facility.id_size, lane)
         return True
-    place[0] = origin.name
+    place[0] = origin.name if origin.transmitter == NO_TRANSMITTER else f.registry.transmitters[origin.transmitter].name
     place.lane = lane
     return origin.named
 
@@ -432,9 +440,9 @@ cdef void place_path(Filter f, uint32_t path, uint32_t transmitter, const uint8_
         facility = &f.registry.facilities[known.facility]
         area = facility.area
         area_size = facility.province_size
-    if known.network_size:
-        way = known.network
-        size = known.network_size
+    if f.registry.networks[transmitter].size:
+        way = f.registry.networks[transmitter].text
+        size = f.registry.networks[transmitter].size
     losses_place(&f.losses, path, area, area_size, way, size)
 
 

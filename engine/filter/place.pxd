@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from codec.batch cimport Columns, Text
+from engine.filter.short_text cimport copy_text, same_text
 from engine.siphash cimport HashKey, siphash
 
 cdef enum:
@@ -32,9 +33,17 @@ cdef inline bint place_of(Place* place, const Columns* c, uint32_t row) noexcept
     place.protocol = c.protocol[row]
     place.account_size = <uint8_t>account.size
     place.realm_size = <uint8_t>realm.size
-    memcpy(place.text, c.arena + account.at, account.size)
-    memcpy(place.text + account.size, c.arena + realm.at, realm.size)
+    copy_text(place.text, c.arena + account.at, account.size)
+    copy_text(place.text + account.size, c.arena + realm.at, realm.size)
     return True
+
+cdef inline bint place_is(const Place* place, const Columns* c, uint32_t row) noexcept nogil:
+    """Whether a place is the one that place_of makes of a row, without making it."""
+    cdef Text account = c.account[row], realm = c.realm[row]
+    return place.account_size == account.size and place.realm_size == realm.size \
+        and place.protocol == c.protocol[row] and place.lane == LANE_REAL \
+        and same_text(place.text, c.arena + account.at, account.size) \
+        and same_text(place.text + account.size, c.arena + realm.at, realm.size)
 
 cdef inline void place_of_facility(Place* place, const uint8_t* id, uint32_t size, Lane lane) noexcept nogil:
     memset(place, 0, sizeof(Place))

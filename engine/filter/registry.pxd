@@ -8,8 +8,8 @@
 # A full reading of the registry gives what it names a new generation; what still has an older one at its end is gone:
 # it keeps its slot and loses what the registry said of it.
 #
-# Memory: 256 bytes a facility, 160 a transmitter, 160 a point, and 13 to 26 for the index of each. It is reserved for
-# all and used by those that exist.
+# Memory: 256 bytes a facility, 128 a transmitter and 32 for its network, 160 a point, 8 a path, and 13 to 26 for the
+# index of each but the paths. It is reserved for all and used by those that exist.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
@@ -60,18 +60,20 @@ cdef struct Flap:                    # how often one point came lately
     uint8_t  signal_class
     uint8_t  zero
 
-cdef struct Transmitter:             # 160 bytes
-    Place    name
+cdef struct Transmitter:             # 128 bytes, two lines; a state asks for the first, unless the name is long
+    int64_t  test_until_ns
     uint32_t facility                # NO_FACILITY: none
+    uint32_t points_tested           # of its points are in test mode, or were
+    Place    name
     uint32_t former                  # where it was before: what is open there, its restores still find
     uint32_t generation              # as of a facility
     uint32_t path                    # the newest of its paths, or 0xFFFFFFFF; the others by Registry.next_path
-    int64_t  test_until_ns
     Flap     flaps[FLAPS]
-    uint32_t points_tested           # of its points are in test mode, or were
     uint8_t  spare[4]
-    uint8_t  network_size
-    uint8_t  network[NETWORK_BYTES_MAX]      # whose network its first path uses, as the registry says
+
+cdef struct Network:                 # 32 bytes: whose network a transmitter's first path uses, as the registry says
+    uint8_t  size
+    uint8_t  text[NETWORK_BYTES_MAX]
 
 cdef struct Point:                   # 160 bytes
     uint32_t transmitter
@@ -88,6 +90,7 @@ cdef struct Point:                   # 160 bytes
 cdef struct Registry:
     Facility*    facilities          # owned, as all of these
     Transmitter* transmitters
+    Network*     networks            # by transmitter
     Point*       points
     uint32_t*    path_owner          # by path: its transmitter + 1; 0: not known
     uint32_t*    next_path           # by path: the next one of the same transmitter, or 0xFFFFFFFF
@@ -99,6 +102,7 @@ cdef struct Registry:
     uint32_t     transmitters_max
     uint32_t     points_max
     uint32_t     paths_max
+    uint32_t     paths_used          # one more than the highest path that is anybody's
     uint32_t     facilities_used
     uint32_t     transmitters_used
     uint32_t     points_used
@@ -142,6 +146,5 @@ cdef void point_change(Registry* r, const Columns* c, uint32_t row) noexcept nog
 cdef void reading_begins(Registry* r) noexcept nogil
 cdef void reading_ends(Registry* r, const Columns* c, uint32_t row) noexcept nogil
 cdef void path_joins(Registry* r, uint32_t path, uint32_t transmitter) noexcept nogil
-cdef list registry_save(const Registry* r)
-cdef Py_ssize_t registry_load(Registry* r, const unsigned char[::1] saved, Py_ssize_t at) except -1
+cdef void registry_index(Registry* r) noexcept nogil
 cdef int registry_check(const Registry* r) except -1

@@ -10,7 +10,7 @@ from codec.batch cimport NO_PATH
 from engine.index cimport index_create, index_destroy, index_put
 from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 from engine.filter.place cimport place_of
-from engine.filter.registry_sound cimport is_code, name_kept, registry_is_sound
+from engine.filter.registry_sound cimport is_code, name_kept
 from engine.siphash cimport siphash
 from engine.words cimport KIND_COUNT, WAY_COUNT
 
@@ -19,25 +19,11 @@ from engine.words import KIND_TEXT, WAY_TEXT
 
 cdef enum:
     FACILITIES_MAX = 1 << 20
-    REGISTRY_VERSION = 1
     WORD_BYTES_MAX = 31
-    CHUNK_BYTES = 1 << 20
 
 cdef struct Word:
     uint8_t size
     uint8_t text[WORD_BYTES_MAX]
-
-cdef packed struct SavedRegistry:
-    uint32_t version
-    uint32_t facilities
-    uint32_t transmitters
-    uint32_t points
-    uint32_t paths
-    uint32_t generation
-    uint32_t reading
-    uint32_t misplaced
-    int64_t revision
-    char identity[40]
 
 cdef Word[KIND_COUNT] kinds
 cdef Word[WAY_COUNT] ways
@@ -58,7 +44,8 @@ fill(ways, WAY_TEXT)
 fill(conditions, CONDITION_TEXT)
 
 assert sizeof(Facility) == 256
-assert sizeof(Transmitter) == 160
+assert sizeof(Transmitter) == 128
+assert sizeof(Network) == 32
 assert sizeof(Point) == 160
 
 
@@ -82,8 +69,9 @@ cdef int registry_create(Registry* r, uint32_t transmitters_max, uint32_t paths_
     try:
         r.facilities = <Facility*>memory_reserve(<size_t>r.facilities_max * sizeof(Facility))
         r.transmitters = <Transmitter*>memory_reserve_wide(<size_t>r.transmitters_max * sizeof(Transmitter))
+        r.networks = <Network*>memory_reserve(<size_t>r.transmitters_max * sizeof(Network))
         r.points = <Point*>memory_reserve(<size_t>r.points_max * sizeof(Point))
-        r.path_owner = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
+        r.path_owner = <uint32_t*>memory_reserve_wide(<size_t>paths_max * 4)
         r.next_path = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
         index_create(&r.by_facility, r.facilities_max)
         index_create(&r.by_name, r.transmitters_max, True)
@@ -97,6 +85,7 @@ cdef int registry_create(Registry* r, uint32_t transmitters_max, uint32_t paths_
 cdef void registry_destroy(Registry* r) noexcept:
     memory_release(r.facilities, <size_t>r.facilities_max * sizeof(Facility))
     memory_release(r.transmitters, <size_t>r.transmitters_max * sizeof(Transmitter))
+    memory_release(r.networks, <size_t>r.transmitters_max * sizeof(Network))
     memory_release(r.points, <size_t>r.points_max * sizeof(Point))
     memory_release(r.path_owner, <size_t>r.paths_max * 4)
     memory_release(r.next_path, <size_t>r.paths_max * 4)
@@ -115,6 +104,7 @@ cdef uint32_t transmitter_add(Registry* r, const Place* name, uint64_t hash) noe
     r.transmitters_used += 1
     made = &r.transmitters[slot]
     memset(made, 0, sizeof(Transmitter))
+    memset(&r.networks[slot], 0, sizeof(Network))
     made.name = name[0]
     made.facility = made.former = NO_FACILITY
     made.path = UINT32_MAX
@@ -282,9 +272,9 @@ cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row) no
         network_size = field_next(&fields, &network)
     if not is_code(network, network_size, NETWORK_BYTES_MAX):
         network_size = 0
-    transmitter.network_size = <uint8_t>network_size
-    memset(transmitter.network, 0, sizeof(transmitter.network))
-    memcpy(transmitter.network, network, network_size)
+    memset(&r.networks[slot], 0, sizeof(Network))
+    r.networks[slot].size = <uint8_t>network_size
+    memcpy(r.networks[slot].text, network, network_size)
     return slot
 
 
@@ -373,91 +363,18 @@ cdef void path_joins(Registry* r, uint32_t path, uint32_t transmitter) noexcept 
     r.path_owner[path] = transmitter + 1
     r.next_path[path] = r.transmitters[transmitter].path
     r.transmitters[transmitter].path = path
+    r.paths_used = max(r.paths_used, path + 1)
 
 
-cdef void add_parts(list parts, const void* start, size_t size):
-    cdef size_t at = 0
-    while at < size:
-        parts.append((<const char*>start)[at:min(at + CHUNK_BYTES, size)])
-        at += CHUNK_BYTES
-
-
-cdef uint32_t paths_used(const Registry* r) noexcept nogil:
-    """One more than the highest path that is anybody's."""
-    cdef uint32_t i, used = 0
-    for i in range(r.transmitters_used):
-        if r.transmitters[i].path != UINT32_MAX and r.transmitters[i].path >= used:
-            used = r.transmitters[i].path + 1
-    return used
-
-
-cdef list registry_save(const Registry* r):
-    """Return the tables as parts of at most 1 MiB."""
-    cdef SavedRegistry head
-    memset(&head, 0, sizeof(head))
-    head.version = REGISTRY_VERSION
-    head.facilities = r.facilities_used
-    head.transmitters = r.transmitters_used
-    head.points = r.points_used
-    head.paths = paths_used(r)
-    head.generation = r.generation
-    head.reading = r.reading
-    head.misplaced = r.misplaced
-    head.revision = r.revision
-    memcpy(head.identity, r.identity, IDENTITY_BYTES)
-    parts = [(<char*>&head)[:sizeof(head)]]
-    add_parts(parts, r.facilities, <size_t>head.facilities * sizeof(Facility))
-    add_parts(parts, r.transmitters, <size_t>head.transmitters * sizeof(Transmitter))
-    add_parts(parts, r.points, <size_t>head.points * sizeof(Point))
-    add_parts(parts, r.path_owner, <size_t>head.paths * 4)
-    add_parts(parts, r.next_path, <size_t>head.paths * 4)
-    return parts
-
-
-cdef Py_ssize_t registry_load(Registry* r, const unsigned char[::1] saved, Py_ssize_t at) except -1:
-    """Fill empty tables from byte `at` on; return the byte behind. Raises ValueError; the tables are then of no use."""
-    cdef SavedRegistry head
-    cdef size_t size
+cdef void registry_index(Registry* r) noexcept nogil:
+    """Let everything in freshly filled tables be found."""
     cdef uint32_t i
-    if saved.shape[0] - at < <Py_ssize_t>sizeof(head):
-        raise ValueError("filter snapshot: too short for its registry")
-    memcpy(&head, &saved[at], sizeof(head))
-    at += sizeof(head)
-    if head.version != REGISTRY_VERSION:
-        raise ValueError(f"filter snapshot: registry of version {head.version}")
-    if head.facilities > r.facilities_max or head.transmitters > r.transmitters_max or head.points > r.points_max \
-            or head.paths > r.paths_max:
-        raise ValueError("filter snapshot: its registry does not fit into paths.max")
-    size = <size_t>head.facilities * sizeof(Facility) + <size_t>head.transmitters * sizeof(Transmitter)
-    size += <size_t>head.points * sizeof(Point) + <size_t>head.paths * 8
-    if <size_t>(saved.shape[0] - at) < size:
-        raise ValueError("filter snapshot: too short for its registry")
-    at = take(r.facilities, saved, at, <size_t>head.facilities * sizeof(Facility))
-    at = take(r.transmitters, saved, at, <size_t>head.transmitters * sizeof(Transmitter))
-    at = take(r.points, saved, at, <size_t>head.points * sizeof(Point))
-    at = take(r.path_owner, saved, at, <size_t>head.paths * 4)
-    at = take(r.next_path, saved, at, <size_t>head.paths * 4)
-    r.facilities_used, r.transmitters_used, r.points_used = head.facilities, head.transmitters, head.points
-    r.generation, r.reading, r.revision = head.generation, head.reading, head.revision
-    r.misplaced = head.misplaced
-    memcpy(r.identity, head.identity, IDENTITY_BYTES)
-    if not registry_is_sound(r, head.paths):
-        raise ValueError("filter snapshot: its registry is not sound")
-    with nogil:
-        for i in range(r.facilities_used):
-            index_put(&r.by_facility, facility_hash(r, r.facilities[i].id, r.facilities[i].id_size), i)
-        for i in range(r.transmitters_used):
-            index_put(&r.by_name, name_hash(r, &r.transmitters[i].name), i)
-        for i in range(r.points_used):
-            index_put(&r.by_point, point_hash(r, r.points[i].transmitter, r.points[i].point,
-                                              r.points[i].point_size), i)
-    return at
-
-
-cdef Py_ssize_t take(void* target, const unsigned char[::1] saved, Py_ssize_t at, size_t size):
-    if size:
-        memcpy(target, &saved[at], size)
-    return at + size
+    for i in range(r.facilities_used):
+        index_put(&r.by_facility, facility_hash(r, r.facilities[i].id, r.facilities[i].id_size), i)
+    for i in range(r.transmitters_used):
+        index_put(&r.by_name, name_hash(r, &r.transmitters[i].name), i)
+    for i in range(r.points_used):
+        index_put(&r.by_point, point_hash(r, r.points[i].transmitter, r.points[i].point, r.points[i].point_size), i)
 
 
 cdef int registry_check(const Registry* r) except -1:
@@ -470,9 +387,11 @@ cdef int registry_check(const Registry* r) except -1:
         assert r.transmitters[i].facility == NO_FACILITY or r.transmitters[i].facility < r.facilities_used
         path, steps = r.transmitters[i].path, 0
         while path != NO_PATH:
-            assert r.path_owner[path] == i + 1
+            assert path < r.paths_used and r.path_owner[path] == i + 1
             assert steps <= r.paths_max
             path, steps = r.next_path[path], steps + 1
+    for path in range(r.paths_used):
+        assert r.path_owner[path] <= r.transmitters_used
     for i in range(r.points_used):
         assert point_find(r, r.points[i].transmitter, r.points[i].point, r.points[i].point_size) == i
     return 0

@@ -39,7 +39,7 @@ cdef inline bint is_area(const uint8_t* text, uint32_t size) noexcept nogil:
             return False
     return True
 
-cdef inline bint registry_is_sound(const Registry* r, uint32_t paths) noexcept nogil:
+cdef inline bint registry_is_sound(const Registry* r) noexcept nogil:
     """Tell whether every size fits its text, every number names something, and every list of paths ends."""
     cdef uint32_t i, path
     cdef uint64_t steps = 0
@@ -55,14 +55,18 @@ cdef inline bint registry_is_sound(const Registry* r, uint32_t paths) noexcept n
     for i in range(r.transmitters_used):
         t = &r.transmitters[i]
         if <uint32_t>t.name.account_size + t.name.realm_size > PLACE_BYTES_MAX \
-                or t.network_size > NETWORK_BYTES_MAX or t.facility != NO_FACILITY and t.facility >= r.facilities_used \
+                or r.networks[i].size > NETWORK_BYTES_MAX \
+                or t.facility != NO_FACILITY and t.facility >= r.facilities_used \
                 or t.former != NO_FACILITY and t.former >= r.facilities_used:
             return False
         path = t.path
         while path != NO_PATH:
-            if path >= paths or r.path_owner[path] != i + 1 or steps >= paths:
+            if path >= r.paths_used or r.path_owner[path] != i + 1 or steps >= r.paths_used:
                 return False
             path, steps = r.next_path[path], steps + 1
+    for path in range(r.paths_used):
+        if r.path_owner[path] > r.transmitters_used:
+            return False
     for i in range(r.points_used):
         if r.points[i].transmitter >= r.transmitters_used or r.points[i].point_size > POINT_BYTES_MAX \
                 or r.points[i].zone_size > ZONE_BYTES_MAX:

@@ -12,7 +12,8 @@ from engine.filter.alarms cimport (
 )
 from engine.filter.losses_view cimport losses_load, losses_save
 from engine.filter.place cimport LANE_TEST, PLACE_BYTES_MAX, Place
-from engine.filter.registry cimport NO_FACILITY, NO_TRANSMITTER, registry_load, registry_save
+from engine.filter.registry cimport NO_FACILITY, NO_TRANSMITTER
+from engine.filter.registry_saved cimport registry_load, registry_save
 from engine.filter.rules cimport PRIORITY_LAST
 from engine.filter.states cimport states_load, states_save
 

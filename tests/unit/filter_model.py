@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codec.words import CONDITION_TEXT, Condition, Flag, RowKind, SignalClass, State
+from engine.changes import NO_PATH
 from engine.filter.rule_file import FIRST_RULE, SECONDS, Rulebook, WrittenRule
 from engine.filter.states_view import StatesTable
 from engine.words import Change
@@ -91,6 +92,8 @@ class Model:
             self.due(row["received_ns"])
         elif row["kind"] == RowKind.ROW_CHANGE:
             self.change(row)
+        elif row["kind"] == RowKind.ROW_ENROLMENT and row["path"] != NO_PATH:
+            self.sender(row)
         if row["kind"] != RowKind.ROW_SIGNAL:
             return "none", "none"
         signal_class, state, condition = row["signal_class"], row["state"], row["condition"]

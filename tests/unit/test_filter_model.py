@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from codec.batch import Batch
 from codec.words import CLASS_TEXT, CONDITION_TEXT, Condition, Flag, RowKind
+from engine.changes import NO_PATH
 from engine.config import ConfigError
 from engine.filter.filter import Filter
 from engine.filter.outcome import Outcome
@@ -57,7 +58,8 @@ def books(draw: Any) -> Rulebook:
 
 shared = {"account": st.sampled_from(["0A", "0B", "0C"]),
           "point": st.sampled_from(["", "1", "1", "2", "01/003", "01/4"]),
-          "step": st.sampled_from([0, 0, 1, 5, 20, 40, 100, 700]), "path": st.sampled_from([1, 1, 1, 2])}
+          "step": st.sampled_from([0, 0, 1, 5, 20, 40, 100, 700]),
+          "path": st.sampled_from([1, 1, 1, 2, 2, 3, 999, 1000, NO_PATH])}       # 1000 is beyond the table
 signals = st.fixed_dictionaries({
     **shared, "kind": st.just(RowKind.ROW_SIGNAL),
     "signal_class": st.sampled_from([*[1] * 8, 2, 3, 4, 5, 6, 6, 8, 9, 10]),
@@ -72,7 +74,8 @@ changes = st.fixed_dictionaries({
     "way": st.sampled_from(FACILITY_WAYS), "back": st.integers(1, 12), "gone": st.sampled_from([False, False, True]),
     "book": books()})
 ticks = st.fixed_dictionaries({**shared, "kind": st.just(RowKind.ROW_TICK)})
-rows = st.lists(signals | signals | signals | changes | ticks, max_size=50)
+enrolments = st.fixed_dictionaries({**shared, "kind": st.just(RowKind.ROW_ENROLMENT)})      # also of a path in use
+rows = st.lists(signals | signals | signals | changes | ticks | enrolments, max_size=50)
 
 
 def native_of(row: Row, number: int) -> str:
@@ -187,6 +190,20 @@ def test_cuts_restarts_and_hash_keys_change_nothing(
     assert found[0] == verdicts
     assert [event["block"] for event in found[1]] == [event["block"] for event in events]
     assert b"".join(parts.save()) == b"".join(whole.save())
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows, books(), st.permutations([1, 2, 3, 999]))
+def test_it_does_not_matter_whose_a_path_is(given_rows: list[Row], book: Rulebook, other: list[int]) -> None:
+    """Enrolments give the paths to others: who speaks is then found by name, and all is told as before."""
+    made = dated(given_rows)
+    moved = [{**row, "path": dict(zip([1, 2, 3, 999], other, strict=True)).get(row["path"], row["path"])}
+             if row["kind"] == RowKind.ROW_ENROLMENT else row for row in made]
+    subject, twin = filter_of(book), filter_of(book)
+    assert subject.apply(FIRST, batch_of(made)) == twin.apply(FIRST, batch_of(moved))
+    assert subject.open_alarms(ended=True) == twin.open_alarms(ended=True)
+    assert subject.with_conditions() == twin.with_conditions()
+    twin.check()
 
 
 @settings(max_examples=200, deadline=None)

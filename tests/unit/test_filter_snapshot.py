@@ -199,3 +199,19 @@ def test_alarms_in_pages() -> None:
         after = int(str(page[-1]["alarm_id"]))
     assert pages == everything
     assert subject.open_alarms(limit=0) == []
+
+
+@pytest.mark.parametrize("order", [(3, 9), (9, 3), (5, 9, 3), (63, 0)])
+def test_paths_come_back_in_whatever_order_they_joined(order: tuple[int, ...]) -> None:
+    subject = Filter(2, alarms_max=10, paths_max=64, hash_key=KEY)
+    batch = Batch(10, 4096)
+    for path in order:
+        assert batch.add(kind=RowKind.ROW_ENROLMENT, protocol=1, account="0A", path=path, received_ns=1,
+                         native=f"dc09:0A/default/L{path} supervision=90000")
+    subject.apply(1, batch)
+    subject.check()
+    saved = b"".join(subject.save())
+    twin = Filter(1, alarms_max=10, paths_max=64, hash_key=bytes(16))
+    twin.load(saved)
+    twin.check()
+    assert b"".join(twin.save()) == saved
