@@ -8,7 +8,7 @@ Saved, little endian, nothing padded; equal states give equal bytes, whatever it
        its items in order, each u64 signal, i64 since_ns, u16 condition, u8 class, u8 point size, then the point
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from codec.batch cimport Text
 from codec.codes.lookup cimport Meaning
@@ -18,6 +18,8 @@ from codec.words cimport (
     CONDITION_LINE_FAULT, CONDITION_RESET, CONDITION_SUPERVISION_LOST, CONDITION_SUPERVISORY, CONDITION_SYSTEM_RESET,
     CONDITION_TEST, CONDITION_UNKNOWN, STATE_CLEARED, STATE_RAISED,
 )
+from engine.filter.short_text cimport copy_text, same_text
+from engine.index cimport __builtin_prefetch
 from engine.memory cimport memory_release, memory_reserve_wide
 
 from codec.words import CONDITION_TEXT
@@ -85,7 +87,7 @@ cdef void states_destroy(States* s) noexcept:
 cdef inline bint item_is(const StateItem* item, uint8_t signal_class, uint16_t condition, const uint8_t* point,
                          uint32_t point_size) noexcept nogil:
     return item.condition == condition and item.signal_class == signal_class and item.point_size == point_size \
-        and memcmp(item.point, point, point_size) == 0
+        and same_text(item.point, point, point_size)
 
 
 cdef StateItem* item_hang(States* s, StateSlot* slot, uint32_t last) noexcept nogil:
@@ -95,10 +97,11 @@ cdef StateItem* item_hang(States* s, StateSlot* slot, uint32_t last) noexcept no
         return NULL
     if at != NO_STATE:
         s.free_item = s.items[at].next
+        if s.free_item != NO_STATE:
+            __builtin_prefetch(&s.items[s.free_item])    # the one that is wanted next
     else:
         at = s.items_used
         s.items_used += 1
-    memset(&s.items[at], 0, sizeof(StateItem))
     s.items[at].next = NO_STATE
     if slot.items == 0:
         slot.first = at
@@ -117,7 +120,7 @@ cdef void item_fill(States* s, StateSlot* slot, StateItem* item, uint8_t signal_
     item.condition = condition
     item.signal_class = signal_class
     item.point_size = <uint8_t>point_size
-    memcpy(item.point, point, point_size)
+    copy_text(item.point, point, point_size)
     s.counts[states_counted(condition)] += 1
     if slot.items == 1 or since_s < slot.oldest_s:
         slot.oldest_s = since_s
@@ -149,7 +152,7 @@ cdef inline bint ends(const Ended* ended, const StateItem* item) noexcept nogil:
         and (ended.any_condition or item.condition == ended.condition
              or (ended.or_missed and item.condition == CONDITION_SUPERVISION_LOST)) \
         and (ended.any_point or (item.point_size == ended.point_size
-                                 and memcmp(item.point, ended.point, ended.point_size) == 0))
+                                 and same_text(item.point, ended.point, ended.point_size)))
 
 
 cdef StateChange release(States* s, StateSlot* slot, const Ended* ended) noexcept nogil:
