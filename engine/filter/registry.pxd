@@ -17,7 +17,7 @@ from libc.string cimport memcmp, memcpy, memset
 from codec.batch cimport Columns, Text
 from codec.limits cimport POINT_BYTES_MAX
 from engine.filter.fields cimport Fields, field_next, field_number, fields_of
-from engine.filter.place cimport Place, place_hash
+from engine.filter.place cimport Place, place_hash, same_place
 from engine.index cimport INDEX_NONE, Index, Probe, index_first, index_next
 from engine.siphash cimport HashKey
 
@@ -120,7 +120,7 @@ cdef inline uint32_t transmitter_find(const Registry* r, const Place* name, uint
         slot = index_next(&r.by_name, &probe)
         if slot == INDEX_NONE:
             return NO_TRANSMITTER
-        if memcmp(&r.transmitters[slot].name, name, sizeof(Place)) == 0:
+        if same_place(&r.transmitters[slot].name, name):
             return slot
 
 cdef inline uint64_t name_hash(const Registry* r, const Place* name) noexcept nogil:

@@ -23,8 +23,9 @@
 # Bounded: transmitters_max slots, STATES_PER_TRANSMITTER_MAX items in one, items_max in all. What finds no room is
 # counted, at its transmitter until the list there is empty, and in all.
 #
-# Memory: 16 bytes a transmitter, 96 an item, taken as they are used. A signal costs the line of its slot and, where the
-# mask says that something like it is open, those of the items.
+# Memory: 16 bytes a transmitter, 100 an item, taken as they are used. A signal costs the line of its slot and, where
+# the mask says that something like it is open, those of the items. Free items stand in a stack of their own: of a list
+# through them only the next one would be known, and each would have to be waited for.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -55,7 +56,7 @@ cdef struct StateSlot:               # 16 bytes
 cdef struct StateItem:               # 96 bytes; all that is compared but a long point lies in one line
     uint64_t signal                  # that raised it first
     int64_t  since_ns                # received_ns of that signal
-    uint32_t next                    # of the same transmitter; in a free item: the next free one
+    uint32_t next                    # of the same transmitter
     uint16_t condition
     uint8_t  signal_class
     uint8_t  point_size
@@ -65,12 +66,13 @@ cdef struct StateItem:               # 96 bytes; all that is compared but a long
 cdef struct States:
     StateSlot* slots                 # owned
     StateItem* items                 # owned
+    uint32_t*  free_items            # owned; the last one is taken first
     uint32_t transmitters_max
     uint32_t transmitters_used       # slots ever written lie below
     uint32_t items_max
     uint32_t items_open
     uint32_t items_used
-    uint32_t free_item
+    uint32_t free_count
     uint64_t unkept                  # raised without room, ever
     uint32_t counts[STATES_CONDITIONS]   # items open, by condition
 

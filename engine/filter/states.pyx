@@ -20,12 +20,13 @@ from codec.words cimport (
 )
 from engine.filter.short_text cimport copy_text, same_text
 from engine.index cimport __builtin_prefetch
-from engine.memory cimport memory_release, memory_reserve_wide
+from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 
 from codec.words import CONDITION_TEXT
 
 cdef enum:
     UNKEPT_MAX = 0xFFFF
+    ITEMS_AHEAD = 8                  # free items before its turn that one is asked for
     CHUNK_BYTES = 1048576
     TRANSMITTER_BYTES_MAX = 8 + STATES_PER_TRANSMITTER_MAX * (20 + POINT_BYTES_MAX)
 
@@ -67,10 +68,10 @@ cdef int states_create(States* s, uint32_t transmitters_max, uint32_t items_max)
     memset(s, 0, sizeof(States))
     s.transmitters_max = transmitters_max
     s.items_max = items_max
-    s.free_item = NO_STATE
     s.slots = <StateSlot*>memory_reserve_wide(<size_t>transmitters_max * sizeof(StateSlot))
     try:
         s.items = <StateItem*>memory_reserve_wide(<size_t>items_max * sizeof(StateItem))
+        s.free_items = <uint32_t*>memory_reserve(<size_t>items_max * 4)
     except MemoryError:
         states_destroy(s)
         raise
@@ -80,8 +81,10 @@ cdef int states_create(States* s, uint32_t transmitters_max, uint32_t items_max)
 cdef void states_destroy(States* s) noexcept:
     memory_release(s.slots, <size_t>s.transmitters_max * sizeof(StateSlot))
     memory_release(s.items, <size_t>s.items_max * sizeof(StateItem))
+    memory_release(s.free_items, <size_t>s.items_max * 4)
     s.slots = NULL
     s.items = NULL
+    s.free_items = NULL
 
 
 cdef inline bint item_is(const StateItem* item, uint8_t signal_class, uint16_t condition, const uint8_t* point,
@@ -91,14 +94,15 @@ cdef inline bint item_is(const StateItem* item, uint8_t signal_class, uint16_t c
 
 
 cdef StateItem* item_hang(States* s, StateSlot* slot, uint32_t last) noexcept nogil:
-    """Hang an item with nothing in it behind `last`, the last of the list. NULL when there is no room for it."""
-    cdef uint32_t at = s.free_item
+    """Hang an item behind `last`, the last of the list, for item_fill. NULL when there is no room for it."""
+    cdef uint32_t at
     if slot.items == STATES_PER_TRANSMITTER_MAX or s.items_open >= s.items_max:
         return NULL
-    if at != NO_STATE:
-        s.free_item = s.items[at].next
-        if s.free_item != NO_STATE:
-            __builtin_prefetch(&s.items[s.free_item])    # the one that is wanted next
+    if s.free_count:
+        s.free_count -= 1
+        at = s.free_items[s.free_count]
+        if s.free_count >= ITEMS_AHEAD:
+            __builtin_prefetch(&s.items[s.free_items[s.free_count - ITEMS_AHEAD]])
     else:
         at = s.items_used
         s.items_used += 1
@@ -168,8 +172,8 @@ cdef StateChange release(States* s, StateSlot* slot, const Ended* ended) noexcep
             else:
                 s.items[last].next = next
             s.counts[states_counted(item.condition)] -= 1
-            item.next = s.free_item
-            s.free_item = at
+            s.free_items[s.free_count] = at
+            s.free_count += 1
             slot.items -= 1
             s.items_open -= 1
         else:
@@ -408,9 +412,10 @@ cdef int states_load(States* s, bytes saved) except -1:
 
 cdef int states_check(const States* s) except -1:
     """Raise AssertionError unless lists, masks and counts agree. Walks everything."""
-    cdef uint32_t transmitter, i, at, mask, oldest_s, items_all = 0, free_items = 0
+    cdef uint32_t transmitter, i, at, mask, oldest_s, items_all = 0
     cdef const StateSlot* slot
     counts = [0] * STATES_CONDITIONS
+    items = set()
     assert s.transmitters_used <= s.transmitters_max
     for transmitter in range(s.transmitters_used):
         slot = &s.slots[transmitter]
@@ -425,16 +430,14 @@ cdef int states_check(const States* s) except -1:
             oldest_s = min(oldest_s, states_seconds(s.items[at].since_ns))
             counts[states_counted(s.items[at].condition)] += 1
             seen.add((s.items[at].signal_class, s.items[at].condition, s.items[at].point[:s.items[at].point_size]))
+            items.add(at)
             at = s.items[at].next
         assert slot.items == 0 or at == NO_STATE
         assert (mask, oldest_s, len(seen)) == (slot.mask, slot.oldest_s, slot.items)
         items_all += slot.items
     assert items_all == s.items_open <= s.items_max
     assert counts == [s.counts[i] for i in range(STATES_CONDITIONS)]
-    at = s.free_item
-    while at != NO_STATE:
-        free_items += 1
-        assert items_all + free_items <= s.items_used
-        at = s.items[at].next
-    assert items_all + free_items == s.items_used
+    items.update(s.free_items[i] for i in range(s.free_count))
+    assert items_all + s.free_count == len(items) == s.items_used
+    assert not items or max(items) < s.items_used
     return 0
