@@ -6,15 +6,20 @@
 #   view            = read-only columns over the bytes that encode() made, in a journal segment or in memory
 #
 # Encoded form, little endian, every part padded to 8 bytes so that a view needs no copy:
-#   0  u32 version   4  u32 count   8  u32 arena bytes   12  u32 zero
+#   0  u32 version   4  u32 count   8  u32 arena bytes   12  u32 columns left out, bit i for the i-th of the struct
 #   16 the columns in the order of the struct, `count` slots each; then the arena
+# Left out is a column that holds in each row what it usually holds: TIME_NONE, NO_PATH, or zeros; a view's column then
+# lies in memory that all views share and nobody can write. Rows of the registry leave out half of their bytes so.
+# Version 3, which is read and no longer written, leaves out none.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cdef enum:
-    BATCH_VERSION = 3
+    BATCH_VERSION = 4
+    BATCH_VERSION_WHOLE = 3          # the one before
     BATCH_HEADER_BYTES = 16
+    BATCH_COLUMNS = 18
 
 cdef enum:
     NO_PATH = 0xFFFFFFFF             # a row of an account that is not enrolled
@@ -81,7 +86,7 @@ cdef inline bint batch_has_room(const Columns* c, uint32_t rows, uint32_t arena_
 cdef inline Text batch_text(Columns* c, const uint8_t* bytes, uint32_t size) noexcept nogil:
     """Copy `size` bytes into the arena; the caller has asked batch_has_room."""
     cdef Text text
-    text.at = c.arena_used
+    text.at = c.arena_used if size else 0        # so that a column of empty texts is left out
     text.size = size
     memcpy(c.arena + c.arena_used, bytes, size)
     c.arena_used += size
@@ -112,7 +117,8 @@ cdef inline void batch_push(Columns* c, const Row* row) noexcept nogil:
 
 cdef Row batch_row(const Columns* c, uint32_t index) noexcept nogil
 cdef void batch_move(Columns* c, uint32_t source, uint32_t target) noexcept nogil
-cdef size_t columns_layout(Columns* c, uint8_t* memory, uint32_t rows) noexcept nogil
+cdef size_t columns_layout(Columns* c, uint8_t* memory, uint32_t rows, uint32_t left_out=*) noexcept nogil
+cdef bint header_is_sound(const uint32_t* header) noexcept nogil
 
 cdef class Batch:
     cdef Columns columns             # borrowed by decoders for the length of a call

@@ -7,7 +7,8 @@ import json
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
+from posix.mman cimport MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap, mprotect
 
 from codec.limits cimport BATCH_ARENA_BYTES_MAX, BATCH_ROWS_MAX, DETAILS_BYTES_MAX
 from codec.words cimport ROW_LEVEL, ROW_SIGNAL
@@ -17,30 +18,77 @@ cdef inline size_t padded(size_t size) noexcept nogil:
     return (size + 7) & ~<size_t>7
 
 
-cdef size_t columns_layout(Columns* c, uint8_t* memory, uint32_t rows) noexcept nogil:
-    """Point the columns into `memory` for `rows` slots each, in encoded order; return the bytes they take."""
-    cdef uint8_t* at = memory
-    cdef size_t eight = padded(<size_t>rows * 8), four = padded(<size_t>rows * 4)
-    cdef size_t two = padded(<size_t>rows * 2), one = padded(rows)
-    c.received_ns = <int64_t*>at; at += eight
-    c.occurred_ns = <int64_t*>at; at += eight
-    c.path = <uint32_t*>at; at += four
-    c.sequence = <uint32_t*>at; at += four
-    c.level = <uint32_t*>at; at += four
-    c.account = <Text*>at; at += eight
-    c.realm = <Text*>at; at += eight
-    c.point = <Text*>at; at += eight
-    c.native = <Text*>at; at += eight
-    c.details = <Text*>at; at += eight
-    c.identity = <Text*>at; at += eight
-    c.raw = <Text*>at; at += eight
-    c.condition = <uint16_t*>at; at += two
-    c.flags = <uint16_t*>at; at += two
-    c.kind = at; at += one
-    c.protocol = at; at += one
-    c.signal_class = at; at += one
-    c.state = at; at += one
-    return at - memory
+cdef uint32_t[BATCH_COLUMNS] widths          # bytes of a slot, in the order of the struct
+widths[:] = [8, 8, 4, 4, 4, 8, 8, 8, 8, 8, 8, 8, 2, 2, 1, 1, 1, 1]
+cdef const uint8_t* usual[BATCH_COLUMNS]     # what a column that is left out is read as
+
+cdef enum:
+    USUAL_BYTES = BATCH_ROWS_MAX * 8
+    COLUMN_OCCURRED_NS = 1
+    COLUMN_PATH = 2
+
+
+cdef int fill_usual() except -1:
+    cdef uint8_t* memory = <uint8_t*>mmap(NULL, 3 * USUAL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                          -1, 0)
+    cdef uint32_t i
+    cdef Columns c
+    assert <char*>&c.arena - <char*>&c.received_ns == BATCH_COLUMNS * sizeof(void*)
+    assert <char*>&c.occurred_ns - <char*>&c.received_ns == COLUMN_OCCURRED_NS * sizeof(void*)
+    assert <char*>&c.path - <char*>&c.received_ns == COLUMN_PATH * sizeof(void*)
+    if <void*>memory == MAP_FAILED:
+        raise MemoryError()
+    for i in range(BATCH_ROWS_MAX):
+        (<int64_t*>(memory + USUAL_BYTES))[i] = TIME_NONE
+        (<uint32_t*>(memory + 2 * USUAL_BYTES))[i] = NO_PATH
+    if mprotect(memory, 3 * USUAL_BYTES, PROT_READ) != 0:
+        raise MemoryError()
+    for i in range(BATCH_COLUMNS):
+        usual[i] = memory
+    usual[COLUMN_OCCURRED_NS] = memory + USUAL_BYTES
+    usual[COLUMN_PATH] = memory + 2 * USUAL_BYTES
+    return 0
+
+
+fill_usual()
+
+
+cdef inline uint8_t* column_of(const Columns* c, uint32_t i) noexcept nogil:
+    cdef uint8_t* start
+    memcpy(&start, <const char*>&c.received_ns + i * sizeof(void*), sizeof(void*))
+    return start
+
+
+cdef size_t columns_layout(Columns* c, uint8_t* memory, uint32_t rows, uint32_t left_out=0) noexcept nogil:
+    """Point the columns into `memory` for `rows` slots each, in encoded order; return the bytes they take.
+
+    left_out  those that lie elsewhere, to be read only
+    """
+    cdef size_t size = 0
+    cdef const uint8_t* start
+    cdef uint32_t i
+    for i in range(BATCH_COLUMNS):
+        start = memory + size
+        if left_out >> i & 1:
+            start = usual[i]
+        else:
+            size += padded(<size_t>rows * widths[i])
+        memcpy(<char*>&c.received_ns + i * sizeof(void*), &start, sizeof(void*))
+    return size
+
+
+cdef uint32_t columns_usual(const Columns* c) noexcept nogil:
+    """Return which columns hold what they usually hold in every row."""
+    cdef uint32_t left_out = 0, i
+    for i in range(BATCH_COLUMNS):
+        left_out |= <uint32_t>(memcmp(column_of(c, i), usual[i], <size_t>c.count * widths[i]) == 0) << i
+    return left_out
+
+
+cdef bint header_is_sound(const uint32_t* header) noexcept nogil:
+    """Tell whether the 16 bytes before an encoded batch can be what they are to be."""
+    return header[1] <= BATCH_ROWS_MAX and header[2] <= BATCH_ARENA_BYTES_MAX and header[3] >> BATCH_COLUMNS == 0 \
+        and (header[0] == BATCH_VERSION or header[0] == BATCH_VERSION_WHOLE and header[3] == 0)
 
 
 cdef Row batch_row(const Columns* c, uint32_t index) noexcept nogil:
@@ -76,25 +124,18 @@ cdef void batch_move(Columns* c, uint32_t source, uint32_t target) noexcept nogi
     c.count = count
 
 
-cdef void copy_columns(const Columns* source, Columns* target, uint32_t rows) noexcept nogil:
-    memcpy(target.received_ns, source.received_ns, rows * 8)
-    memcpy(target.occurred_ns, source.occurred_ns, rows * 8)
-    memcpy(target.path, source.path, rows * 4)
-    memcpy(target.sequence, source.sequence, rows * 4)
-    memcpy(target.level, source.level, rows * 4)
-    memcpy(target.account, source.account, rows * 8)
-    memcpy(target.realm, source.realm, rows * 8)
-    memcpy(target.point, source.point, rows * 8)
-    memcpy(target.native, source.native, rows * 8)
-    memcpy(target.details, source.details, rows * 8)
-    memcpy(target.identity, source.identity, rows * 8)
-    memcpy(target.raw, source.raw, rows * 8)
-    memcpy(target.condition, source.condition, rows * 2)
-    memcpy(target.flags, source.flags, rows * 2)
-    memcpy(target.kind, source.kind, rows)
-    memcpy(target.protocol, source.protocol, rows)
-    memcpy(target.signal_class, source.signal_class, rows)
-    memcpy(target.state, source.state, rows)
+cdef void copy_columns(const Columns* source, const Columns* target, uint32_t rows, uint32_t left_out) noexcept nogil:
+    cdef uint32_t i
+    cdef size_t size
+    cdef uint8_t* start
+    for i in range(BATCH_COLUMNS):
+        if left_out >> i & 1:
+            continue
+        start = column_of(target, i)
+        size = <size_t>rows * widths[i]
+        if size:
+            memset(start + padded(size) - 8, 0, 8)   # the padding, so that equal batches are equal bytes
+        memcpy(start, column_of(source, i), size)
 
 
 def check_details(str text not None):
@@ -144,19 +185,19 @@ cdef class Batch:
             return self.encoded
         cdef Columns* c = &self.columns
         cdef Columns target
-        cdef size_t columns_size = columns_layout(&target, NULL, c.count)
+        cdef uint32_t left_out = columns_usual(c) if c.count else 0
+        cdef size_t columns_size = columns_layout(&target, NULL, c.count, left_out)
         cdef size_t size = BATCH_HEADER_BYTES + columns_size + c.arena_used
         cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
         cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
         cdef uint32_t* header = <uint32_t*>start
         with nogil:
-            memset(start + BATCH_HEADER_BYTES, 0, columns_size)  # the padding, so that equal batches are equal bytes
             header[0] = BATCH_VERSION
             header[1] = c.count
             header[2] = c.arena_used
-            header[3] = 0
-            columns_layout(&target, start + BATCH_HEADER_BYTES, c.count)
-            copy_columns(c, &target, c.count)
+            header[3] = left_out
+            columns_layout(&target, start + BATCH_HEADER_BYTES, c.count, left_out)
+            copy_columns(c, &target, c.count, left_out)
             memcpy(start + BATCH_HEADER_BYTES + columns_size, c.arena, c.arena_used)
         return out
 
@@ -166,9 +207,9 @@ cdef class Batch:
         cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(encoded)
         cdef uint32_t* header = <uint32_t*>start
         cdef size_t size = len(encoded)
-        if size < BATCH_HEADER_BYTES or header[0] != BATCH_VERSION or header[1] > BATCH_ROWS_MAX:
+        if size < BATCH_HEADER_BYTES or not header_is_sound(header):
             raise ValueError("no encoded batch")
-        cdef size_t columns_size = columns_layout(&batch.columns, start + BATCH_HEADER_BYTES, header[1])
+        cdef size_t columns_size = columns_layout(&batch.columns, start + BATCH_HEADER_BYTES, header[1], header[3])
         if size != BATCH_HEADER_BYTES + columns_size + header[2]:
             raise ValueError("encoded batch of the wrong length")
         batch.columns.count = batch.columns.rows_max = header[1]

@@ -8,6 +8,7 @@ from engine.filter.alarms cimport (
     ANSWER_FALSE, ANSWER_TRUE, AWAITED_IN_VAIN, AWAITED_NOT, AWAITED_NOW, NO_SLOT, Alarm, Item, alarm_empty,
     alarms_find, alarms_free, alarms_with, place_hash,
 )
+from engine.filter.changes_ahead cimport look_ahead
 from engine.filter.event cimport Part
 from engine.filter.judging cimport (
     Origin, await_acceptance, finish, origin_of, place_for, places_paths, set_priority,
@@ -41,15 +42,18 @@ cdef int64_t FOREVER_US = INT64_MAX // US
 
 cdef void change_registry(Filter f, const Columns* c, uint32_t row) noexcept nogil:
     cdef uint32_t slot
+    cdef uint64_t hash
     cdef uint16_t kind = c.condition[row]
     if kind == CHANGE_FACILITY:
         facility_change(&f.registry, c, row)
-    elif kind == CHANGE_TRANSMITTER:
-        slot = transmitter_change(&f.registry, c, row)
+    elif kind == CHANGE_TRANSMITTER or kind == CHANGE_POINT:
+        hash = look_ahead(&f.changes_ahead, &f.registry, c, row, f.position + 1)
+        if kind == CHANGE_POINT:
+            point_change(&f.registry, c, row, hash)
+            return
+        slot = transmitter_change(&f.registry, c, row, hash)
         if slot != NO_TRANSMITTER:
             places_paths(f, slot)
-    elif kind == CHANGE_POINT:
-        point_change(&f.registry, c, row)
     elif kind == CHANGE_READING:
         reading_begins(&f.registry)
     elif kind == CHANGE_READ:

@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.batch cimport Columns
 from engine.filter.acceptance cimport Acceptance
 from engine.filter.alarms cimport Alarms
+from engine.filter.changes_ahead cimport ChangesAhead
 from engine.filter.losses cimport Losses, LossRules
 from engine.filter.outcome cimport Outcome
 from engine.filter.registry cimport Registry
@@ -55,6 +56,7 @@ cdef class Filter:
     cdef readonly uint64_t untracked
     cdef readonly uint64_t unaccepted_total
     cdef list overdue                # ids of alarms that nobody accepted, since somebody asked last
+    cdef ChangesAhead changes_ahead
     cdef uint64_t row_hash           # of the name in the row at hand; 0: not made
     cdef bint failed                 # there was no memory for an event
     cdef uint64_t verdicts[VERDICTS * REASONS]

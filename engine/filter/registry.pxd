@@ -141,8 +141,8 @@ cdef uint32_t facility_find(const Registry* r, const uint8_t* id, uint32_t size)
 cdef uint32_t point_find(const Registry* r, uint32_t transmitter, const uint8_t* point, uint32_t size) noexcept nogil
 cdef uint32_t point_add(Registry* r, uint32_t transmitter, const uint8_t* point, uint32_t size) noexcept nogil
 cdef void facility_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil
-cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil
-cdef void point_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil
+cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row, uint64_t hash) noexcept nogil
+cdef void point_change(Registry* r, const Columns* c, uint32_t row, uint64_t hash) noexcept nogil
 cdef void reading_begins(Registry* r) noexcept nogil
 cdef void reading_ends(Registry* r, const Columns* c, uint32_t row) noexcept nogil
 cdef void path_joins(Registry* r, uint32_t path, uint32_t transmitter) noexcept nogil

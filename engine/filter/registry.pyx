@@ -67,13 +67,13 @@ cdef int registry_create(Registry* r, uint32_t transmitters_max, uint32_t paths_
     r.points_max = max(4 * transmitters_max, 4096)
     r.paths_max = paths_max
     try:
-        r.facilities = <Facility*>memory_reserve(<size_t>r.facilities_max * sizeof(Facility))
+        r.facilities = <Facility*>memory_reserve_wide(<size_t>r.facilities_max * sizeof(Facility))
         r.transmitters = <Transmitter*>memory_reserve_wide(<size_t>r.transmitters_max * sizeof(Transmitter))
         r.networks = <Network*>memory_reserve(<size_t>r.transmitters_max * sizeof(Network))
         r.points = <Point*>memory_reserve(<size_t>r.points_max * sizeof(Point))
         r.path_owner = <uint32_t*>memory_reserve_wide(<size_t>paths_max * 4)
         r.next_path = <uint32_t*>memory_reserve(<size_t>paths_max * 4)
-        index_create(&r.by_facility, r.facilities_max)
+        index_create(&r.by_facility, r.facilities_max, True)
         index_create(&r.by_name, r.transmitters_max, True)
         index_create(&r.by_point, r.points_max)
     except MemoryError:
@@ -237,34 +237,41 @@ cdef uint8_t join_area(uint8_t* area, const uint8_t** text, const uint32_t* size
     return <uint8_t>at
 
 
-cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
+cdef inline bint is_facility(const Registry* r, uint32_t slot, const uint8_t* id, uint32_t size) noexcept nogil:
+    """Tell whether a facility, which may be none, has this id."""
+    return slot != NO_FACILITY and r.facilities[slot].id_size == size and memcmp(r.facilities[slot].id, id, size) == 0
+
+
+cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row, uint64_t hash) noexcept nogil:
     """Take over what the registry says of a transmitter, as far as the filter asks: its facility and its network.
 
-    Returns its slot, or NO_TRANSMITTER where it has none
+    hash     of its name; 0 where that is too long
+    Returns  its slot where its facility or its network is another one now, else NO_TRANSMITTER
     """
     cdef Fields fields = fields_of(c, row)
     cdef const uint8_t* id
     cdef const uint8_t* network
     cdef uint32_t size = field_next(&fields, &id), slot, facility = NO_FACILITY, network_size = 0, i
-    cdef bint gone = c.native[row].size == 0
+    cdef bint gone = c.native[row].size == 0, moved
     cdef Place name
-    cdef uint64_t hash
     cdef Transmitter* transmitter
     if not place_of(&name, c, row) or not is_code(id, size, FACILITY_ID_BYTES_MAX):
         r.refused += 1
         return NO_TRANSMITTER
-    hash = name_hash(r, &name)
     slot = transmitter_find(r, &name, hash)
     if slot == NO_TRANSMITTER and not gone:
         slot = transmitter_add(r, &name, hash)
     if slot == NO_TRANSMITTER:
         r.refused += not gone
         return NO_TRANSMITTER
-    if size and not gone:
-        facility = facility_meet(r, id, size)
-        r.refused += facility == NO_FACILITY
     transmitter = &r.transmitters[slot]
-    if facility != transmitter.facility:
+    if size and not gone:
+        facility = transmitter.facility      # nearly always
+        if not is_facility(r, facility, id, size):
+            facility = facility_meet(r, id, size)
+        r.refused += facility == NO_FACILITY
+    moved = facility != transmitter.facility
+    if moved:
         transmitter.former = transmitter.facility
         transmitter.facility = facility
     transmitter.generation = 0 if gone else r.reading or r.generation or 1
@@ -272,14 +279,16 @@ cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row) no
         network_size = field_next(&fields, &network)
     if not is_code(network, network_size, NETWORK_BYTES_MAX):
         network_size = 0
-    memset(&r.networks[slot], 0, sizeof(Network))
-    r.networks[slot].size = <uint8_t>network_size
-    memcpy(r.networks[slot].text, network, network_size)
-    return slot
+    if network_size != r.networks[slot].size or memcmp(r.networks[slot].text, network, network_size) != 0:
+        moved = True
+        memset(&r.networks[slot], 0, sizeof(Network))
+        r.networks[slot].size = <uint8_t>network_size
+        memcpy(r.networks[slot].text, network, network_size)
+    return slot if moved else NO_TRANSMITTER
 
 
-cdef void point_change(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
-    """Take over what the registry says of a point."""
+cdef void point_change(Registry* r, const Columns* c, uint32_t row, uint64_t hash) noexcept nogil:
+    """Take over what the registry says of a point; hash: of its transmitter's name."""
     cdef Fields fields = fields_of(c, row)
     cdef const uint8_t* text
     cdef const uint8_t* zone
@@ -288,7 +297,7 @@ cdef void point_change(Registry* r, const Columns* c, uint32_t row) noexcept nog
     cdef int condition = word_number(conditions, 256, text, size) if size else 0
     cdef uint32_t transmitter, slot
     cdef Place name
-    transmitter = transmitter_find(r, &name, name_hash(r, &name)) if place_of(&name, c, row) else NO_TRANSMITTER
+    transmitter = transmitter_find(r, &name, hash) if place_of(&name, c, row) else NO_TRANSMITTER
     if transmitter == NO_TRANSMITTER or condition < 0 or zone_size > ZONE_BYTES_MAX:
         r.refused += not gone
         return

@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from codec.batch cimport Columns
 from engine.intake cimport Intake
 from engine.listen.roster cimport Registered, Roster, Secret
+from engine.listen.roster_ahead cimport Ahead
 from engine.path_key cimport PathKey
 from engine.paths cimport PathTable
 
@@ -75,7 +76,7 @@ cdef class Enrolment:
     cdef uint32_t first_path(self, const PathKey* name) noexcept nogil
     cdef uint32_t next_path(self, uint32_t number, const PathKey* name) noexcept nogil
     cdef int realm_in(self, const uint8_t* text, uint32_t size) except -2
-    cdef int change(self, const Columns* c, uint32_t row) except -1
+    cdef int change(self, const Columns* c, uint32_t row, const Ahead* ahead) except -1
     cdef void settle(self, const Registered* entry) noexcept nogil
     cdef void take_out(self, Registered* entry) noexcept nogil
     cdef bint has_room(self, const Columns* rows) noexcept nogil

@@ -20,7 +20,7 @@ from engine.index cimport INDEX_NONE, Probe, index_first, index_next
 from engine.intake cimport OFFER_NO_ROOM, Intake, Mark
 from engine.listen.registered import FrameRules
 from engine.listen.roster cimport ENTRY_GONE, ENTRY_NAMED, ROSTER_NONE, entry_fill, is_watched
-from engine.listen.roster_ahead cimport RECORDS_AHEAD, SLOTS_AHEAD, Ahead, ahead_records, ahead_slots, name_of_row
+from engine.listen.roster_ahead cimport AHEAD, Ahead, ahead_begin, ahead_move, name_of_row
 from engine.path_linking cimport same_transmitter, transmitter_hash
 from engine.path_roles cimport supervise_path
 from engine.paths cimport (LISTENERS_MAX, PATH_NEW, PATH_PENDING, PATH_TEXT_BYTES_MAX, TRAIT_UNNAMED, TRAIT_WATCHED,
@@ -85,7 +85,7 @@ cdef class Enrolment:
         name.protocol = protocol
         name.listener = self.realm_number(realm)
         self.configured.set_key(&name, key)
-        entry = &self.configured.entries[self.configured.add(&name)]
+        entry = &self.configured.entries[self.configured.add(&name, self.configured.hash(&name))]
         entry.state = ENTRY_NAMED
         entry.supervision_ms = supervision_ms
         entry.window_past_s, entry.window_future_s = rules.window_past_s, rules.window_future_s
@@ -272,19 +272,17 @@ cdef class Enrolment:
         What a full reading did not name goes by `tend`.
         """
         cdef Columns* c = &batch.columns
-        cdef uint32_t row, at
+        cdef uint32_t row
         cdef Ahead ahead
         for row in range(c.count):
             if c.kind[row] != ROW_CHANGE:
                 continue
             if row == 0 or c.kind[row - 1] != ROW_CHANGE:
                 self.learn_realms()
-                for at in range(row, row + SLOTS_AHEAD):
-                    ahead_slots(&ahead, self.registry, self.paths, c, at, self.realm.number)
-            ahead_slots(&ahead, self.registry, self.paths, c, row + SLOTS_AHEAD, self.realm.number)
-            ahead_records(&ahead, self.registry, self.paths, row + RECORDS_AHEAD)
+                ahead_begin(&ahead, self.registry, self.paths, c, row, self.realm.number)
+            ahead_move(&ahead, self.registry, self.paths, c, row, self.realm.number)
             if c.condition[row] == CHANGE_TRANSMITTER:
-                self.change(c, row)
+                ahead.changing = self.change(c, row, &ahead)
             elif c.condition[row] == CHANGE_READING:
                 while self.tend():
                     pass
@@ -294,24 +292,26 @@ cdef class Enrolment:
                 self.reading = False
                 self.sweep_upto = 0
 
-    cdef int change(self, const Columns* c, uint32_t row) except -1:
-        """Take one transmitter in or out."""
+    cdef int change(self, const Columns* c, uint32_t row, const Ahead* ahead) except -1:
+        """Take one transmitter in or out; return whether that made a difference."""
         cdef PathKey name
         cdef Registered* entry
         cdef Registered before
         cdef uint32_t number
+        cdef uint64_t hash
         cdef int realm = self.realm_in(c.arena + c.realm[row].at, c.realm[row].size)
         if realm < 0 or c.account[row].size > ACCOUNT_BYTES_MAX:
             self.no_room += 1
             return 0
         name_of_row(c, row, realm, &name)
-        number = self.registry.find(&name)
+        hash = ahead.record[row % AHEAD] if realm == 0 else self.registry.hash(&name)
+        number = self.registry.find_hashed(&name, hash)
         if c.native[row].size == 0:
             if number != ROSTER_NONE:
                 self.take_out(&self.registry.entries[number])
-            return 0
+            return number != ROSTER_NONE
         if number == ROSTER_NONE:
-            number = self.registry.add(&name)
+            number = self.registry.add(&name, hash)
             if number == ROSTER_NONE:
                 self.no_room += 1
                 return 0
@@ -327,7 +327,7 @@ cdef class Enrolment:
         self.expected_upto = min(self.expected_upto, self.configured.count + number)
         if self.configured.find(&name) == ROSTER_NONE:
             self.settle(entry)
-        return 0
+        return 1
 
     cdef int realm_in(self, const uint8_t* text, uint32_t size) except -2:
         """Return the number of a realm, or -1 where it cannot be one more."""

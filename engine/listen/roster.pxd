@@ -55,7 +55,9 @@ cdef class Roster:
     cdef HashKey hash_key
 
     cdef uint32_t find(self, const PathKey* name) noexcept nogil
-    cdef uint32_t add(self, const PathKey* name) noexcept nogil
+    cdef uint32_t find_hashed(self, const PathKey* name, uint64_t hash) noexcept nogil
+    cdef uint64_t hash(self, const PathKey* name) noexcept nogil
+    cdef uint32_t add(self, const PathKey* name, uint64_t hash) noexcept nogil
     cdef Secret* secret_named(self, const PathKey* name) noexcept nogil
     cdef int set_key(self, const PathKey* name, bytes key) except -1
     cdef const Secret* secret_of(self, const Registered* entry) noexcept nogil

@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memcpy, memset
 from codec.aes cimport aes_key_set
 from codec.words cimport PROTOCOL_TOCSIN
 from engine.index cimport INDEX_NONE, Probe, index_create, index_destroy, index_first, index_next, index_put
-from engine.memory cimport memory_release, memory_reserve
+from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 from engine.siphash cimport siphash
 
 
@@ -18,9 +18,9 @@ cdef class Roster:
     def __cinit__(self, uint32_t room, uint64_t hash_first, uint64_t hash_second):
         self.room = room
         self.hash_key.first, self.hash_key.second = hash_first, hash_second
-        self.entries = <Registered*>memory_reserve(<size_t>room * sizeof(Registered))
+        self.entries = <Registered*>memory_reserve_wide(<size_t>room * sizeof(Registered))
         self.secrets = <Secret*>memory_reserve(<size_t>room * sizeof(Secret))
-        index_create(&self.by_name, room)
+        index_create(&self.by_name, room, True)
         index_create(&self.by_secret, room)
 
     def __dealloc__(self):
@@ -31,11 +31,14 @@ cdef class Roster:
 
     cdef uint32_t find(self, const PathKey* name) noexcept nogil:
         """Return the number of a record, or ROSTER_NONE."""
-        cdef Probe probe
+        return self.find_hashed(name, self.hash(name)) if self.count else ROSTER_NONE
+
+    cdef uint64_t hash(self, const PathKey* name) noexcept nogil:
+        return siphash(&self.hash_key, <const uint8_t*>name, sizeof(PathKey))
+
+    cdef uint32_t find_hashed(self, const PathKey* name, uint64_t hash) noexcept nogil:
+        cdef Probe probe = index_first(&self.by_name, hash)
         cdef uint32_t number
-        if self.count == 0:
-            return ROSTER_NONE
-        probe = index_first(&self.by_name, siphash(&self.hash_key, <const uint8_t*>name, sizeof(PathKey)))
         while True:
             number = index_next(&self.by_name, &probe)
             if number == INDEX_NONE:
@@ -43,8 +46,8 @@ cdef class Roster:
             if memcmp(&self.entries[number].key, name, sizeof(PathKey)) == 0:
                 return number
 
-    cdef uint32_t add(self, const PathKey* name) noexcept nogil:
-        """Add a record that is absent; ROSTER_NONE where there is no room."""
+    cdef uint32_t add(self, const PathKey* name, uint64_t hash) noexcept nogil:
+        """Add a record that is absent; ROSTER_NONE where there is no room. hash: of the name."""
         cdef uint32_t number = self.count
         cdef const Secret* secret
         if number == self.room:
@@ -54,7 +57,7 @@ cdef class Roster:
         secret = self.secret_named(name)
         if secret != NULL and has_key(secret):
             self.entries[number].secret = <uint32_t>(secret - self.secrets) + 1
-        index_put(&self.by_name, siphash(&self.hash_key, <const uint8_t*>name, sizeof(PathKey)), number)
+        index_put(&self.by_name, hash, number)
         self.count += 1
         return number
 
@@ -120,6 +123,7 @@ cdef class Roster:
         """
         cdef const unsigned char[::1] data = saved
         cdef uint32_t i, number, refused = 0
+        cdef uint64_t hash
         cdef Registered one
         if <size_t>data.shape[0] != <size_t>count * sizeof(Registered):
             raise ValueError("registered transmitters of the wrong length")
@@ -128,7 +132,8 @@ cdef class Roster:
             if one.key.listener >= <uint32_t>len(realms):
                 raise ValueError("registered transmitters of another engine")
             one.key.listener = realms[one.key.listener]
-            number = self.add(&one.key) if self.find(&one.key) == ROSTER_NONE else ROSTER_NONE
+            hash = self.hash(&one.key)
+            number = self.add(&one.key, hash) if self.find_hashed(&one.key, hash) == ROSTER_NONE else ROSTER_NONE
             if number == ROSTER_NONE:
                 refused += 1
                 continue
@@ -154,29 +159,27 @@ cdef int fill_secret(Secret* secret, bytes key) except -1:
     return 0
 
 
-cdef uint32_t number_in(const uint8_t* text, uint32_t size) noexcept nogil:
-    """Read a whole number; anything else is 0, and what is too large the largest."""
-    cdef uint64_t number = 0
-    cdef uint32_t i
-    for i in range(size):
-        if not c'0' <= text[i] <= c'9':
-            return 0
-        number = min(number * 10 + text[i] - c'0', <uint64_t>0xFFFFFFFF)
-    return <uint32_t>number
-
-
 cdef void entry_fill(Registered* entry, const uint8_t* native, uint32_t size) noexcept nogil:
-    """Read the fields of a CHANGE_TRANSMITTER, which words.pxd names, from the second one on."""
+    """Read the fields of a CHANGE_TRANSMITTER, which words.pxd names, from the second one on.
+
+    Whole numbers; anything else is 0, and what is too large the largest.
+    """
     cdef uint32_t number[FIELDS]
     cdef const uint8_t* end = native + size
-    cdef const uint8_t* start = native
+    cdef uint64_t value = 0
     cdef uint32_t field = 0
+    cdef bint whole = True
     memset(number, 0, sizeof(number))
     while field < FIELDS and native <= end:
         if native == end or native[0] == c'\t':
-            number[field] = number_in(start, <uint32_t>(native - start))
+            number[field] = <uint32_t>value if whole else 0
             field += 1
-            start = native + 1
+            value = 0
+            whole = True
+        elif c'0' <= native[0] <= c'9':
+            value = min(value * 10 + native[0] - c'0', <uint64_t>0xFFFFFFFF)
+        else:
+            whole = False
         native += 1
     entry.supervision_ms, entry.alternate_ms, entry.alternate_alone_ms = number[1], number[2], number[3]
     entry.window_past_s = <int32_t>min(number[5], <uint32_t>0x7FFFFFFF)

@@ -11,9 +11,9 @@ so that the revision fits the rows:
 Facilities come before transmitters, and those before points. A reading that breaks off leaves no CHANGE_READ, so the
 next one begins where it began; the rows that it left behind say again what is true, or are swept by the next full one.
 
-Nothing here holds anybody up: a line of the COPY becomes a row without a Python object of its own, one batch is read
-while the one before it is flushed, and a batch goes into the journal between two appends of the intake. While the
-journal has less room than it should, nothing is read.
+Nothing here holds anybody up: a line of the COPY becomes a row without a Python object of its own, batches are read
+while those before them are flushed, a few at most, and a batch goes into the journal between two appends of the intake.
+While the journal has less room than it should, nothing is read.
 
 A database that was brought back from a backup, and then changed until its revision is greater than before, is not told
 from one that went on: give it a new identity, `UPDATE tocsin.registry SET identity = gen_random_uuid()`.
@@ -22,10 +22,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from codec.batch import Batch
+from engine.bulk import OUTSTANDING_MAX
 from engine.clock import SECOND_NS
 from engine.journal.errors import JournalError
 from engine.registry.keyring import Keyring
@@ -79,7 +81,7 @@ class Follower:
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._rows = ChangeRows(BATCH_ROWS, BATCH_BYTES)
-        self._flushing: asyncio.Future[None] | None = None
+        self._flushing: deque[asyncio.Future[None]] = deque()    # oldest first
         self._noticed = asyncio.Event()
         self.keyring = Keyring(engine)
         self._fresh = asyncio.Event()    # something was read just now
@@ -222,24 +224,25 @@ class Follower:
             at = self._rows.feed(data, at)
 
     async def _flush(self) -> None:
-        """Hand the batch to the journal as soon as the one before is durable. Raises JournalError."""
-        await self._flushed()
+        """Hand the batch to the journal once few enough are on their way. Raises JournalError of any before it."""
+        await self._flushed(OUTSTANDING_MAX - 1)
         batch = Batch.view(self._rows.batch.encode())
         self._rows.batch.clear()
         self.rows += len(batch)
-        self._flushing = self._engine.bulk.hand(batch)
+        self._flushing.append(self._engine.bulk.hand(batch))
 
-    async def _flushed(self) -> None:
-        flushing, self._flushing = self._flushing, None
-        if flushing is not None:
-            await flushing
+    async def _flushed(self, left: int = 0) -> None:
+        """Return when at most `left` batches are not durable, and none is known to have failed. Raises JournalError."""
+        while self._flushing and (len(self._flushing) > left or self._flushing[0].done()):
+            await self._flushing.popleft()
 
     async def _let_go(self) -> None:
-        """After a reading that broke off: wait for its last batch, which is of no further interest."""
-        try:
-            await self._flushed()
-        except JournalError as error:
-            log.debug("a batch of a reading that broke off: %s", error)
+        """After a reading that broke off: wait for its last batches, which are of no further interest."""
+        while self._flushing:
+            try:
+                await self._flushed()
+            except JournalError as error:
+                log.debug("a batch of a reading that broke off: %s", error)
 
     async def _judged(self) -> None:
         """Return when what was read is known: until then the next look would read it again."""

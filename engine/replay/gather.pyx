@@ -4,7 +4,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ
 from libc.string cimport memcmp, memcpy, memmove
 
-from codec.batch cimport BATCH_HEADER_BYTES, BATCH_VERSION, Text, columns_layout
+from codec.batch cimport BATCH_HEADER_BYTES, Text, columns_layout, header_is_sound
 from codec.limits cimport BATCH_ARENA_BYTES_MAX, BATCH_ROWS_MAX
 from codec.words cimport ROW_CHANGE
 from engine.replay.crc32 cimport crc32_update
@@ -158,10 +158,9 @@ cdef class Gatherer:
         cdef size_t size
         if self.last and (header.previous != self.last or header.first <= self.last):
             return False
-        if header.payload_bytes < BATCH_HEADER_BYTES or head[0] != BATCH_VERSION or head[1] > BATCH_ROWS_MAX \
-                or head[1] != header.rows or head[2] > BATCH_ARENA_BYTES_MAX:
+        if header.payload_bytes < BATCH_HEADER_BYTES or not header_is_sound(head) or head[1] != header.rows:
             return False
-        size = BATCH_HEADER_BYTES + columns_layout(&rows, <uint8_t*>head + BATCH_HEADER_BYTES, head[1])
+        size = BATCH_HEADER_BYTES + columns_layout(&rows, <uint8_t*>head + BATCH_HEADER_BYTES, head[1], head[3])
         if size + head[2] != header.payload_bytes:
             return False
         rows.count = head[1]

@@ -44,6 +44,35 @@ def test_view_of_encoded_rows_is_the_same() -> None:
     assert not view.add(kind=3)  # a view has no room
 
 
+def test_columns_that_say_nothing_are_left_out_and_read_as_ever() -> None:
+    rows = [{"kind": 4, "condition": 4, "received_ns": 7 + number, "account": f"{number:04}", "native": "F1"}
+            for number in range(1000)]
+    sizes = []
+    for more in ({}, {"level": 1}, {"path": 3}, {"occurred_ns": 0}, {"realm": "hue"}):
+        batch = Batch(1000, 1 << 16)
+        for row in rows:
+            assert batch.add(**(row if more and row is not rows[500] else {**row, **more}))
+        view = Batch.view(batch.encode())
+        view.check()
+        assert [view.row(index) for index in range(1000)] == [batch.row(index) for index in range(1000)]
+        assert view.encode() == batch.encode()
+        sizes.append(len(batch.encode()))
+    assert sizes == [16 + 1000 * (8 + 2 * 8 + 2 + 1) + 6000, *(sizes[0] + more for more in (4000, 4000, 8000, 8003))]
+
+
+def test_a_batch_of_the_version_before_is_read() -> None:
+    whole = Batch(1, 4096)
+    assert whole.add(**{**ROW, "sequence": 1, "level": 1, "flags": 1, "realm": "r", "details": '{"a":1}'})
+    encoded = whole.encode()
+    assert encoded[12:16] == bytes(4)
+    before = b"\3" + encoded[1:]
+    assert Batch.view(before).row(0) == whole.row(0)
+    with pytest.raises(ValueError, match="encoded batch"):
+        Batch.view(before[:12] + b"\1" + before[13:])
+    with pytest.raises(ValueError, match="encoded batch"):
+        Batch.view(encoded[:14] + b"\4" + encoded[15:])
+
+
 def test_empty_batch() -> None:
     view = Batch.view(Batch(4, 64).encode())
     assert (len(view), view.arena_used) == (0, 0)

@@ -211,3 +211,17 @@ def test_any_order_of_changes_ends_as_a_plain_dictionary_says(steps):
         assert world.paths.show(number)["supervision_ms"] == model.get(account)
     assert world.enrolment.named == len(model)
     world.paths.check()
+
+
+@given(choose=st.randoms(use_true_random=False))
+def test_rows_in_one_batch_are_taken_in_as_one_by_one(choose):
+    whole, single = World(policy="refuse"), World(policy="refuse")
+    for _ in range(3):
+        rows = [choose.choice([named(f"{choose.randint(0, 40):04X}", choose.choice([0, 5000, 9000]),
+                                     check=choose.randint(0, 1), realm=choose.choice(["", "", "hue"])),
+                               gone(f"{choose.randint(0, 40):04X}")]) for _ in range(choose.randint(1, 90))]
+        whole.enrolment.apply(reading(*rows))
+        for row in [{"condition": 1, "native": "x\t1"}, *rows, {"condition": 2, "native": "x\t1"}]:
+            single.enrolment.apply(changed(row))
+    assert b"".join(whole.enrolment.save()) == b"".join(single.enrolment.save())
+    assert whole.enrolment.named == single.enrolment.named

@@ -148,3 +148,39 @@ def test_a_reading_that_broke_off_is_known_as_none() -> None:
     batch.add(kind=4, condition=1, native="two\t9")
     again.apply(3, batch)
     assert again.registry_seen == ("", 0)
+
+
+def registry_rows(choose):
+    """Rows of a registry's readings, with names that come again soon."""
+    rows = []
+    for _ in range(choose.randint(1, 90)):
+        account, kind = f"{choose.randint(0, 40):X}", choose.choice([1, 2, 3, 3, *[4] * 12, 5, 5])
+        native = f"F{choose.randint(0, 9)}\t{choose.randint(0, 3)}000\t0\t0\tnet{choose.randint(0, 1)}"
+        rows.append({1: {"native": "x\t1"}, 2: {"native": "x\t1"},
+                     3: {"native": f"F{choose.randint(0, 9)}\t4{choose.randint(0, 1)}\t\t\thotel\trules\tHotel"},
+                     4: {"native": choose.choice(["", native]), "protocol": 1, "account": account,
+                         "realm": choose.choice(["", "", "hue"])},
+                     5: {"native": choose.choice(["", "smoke\t"]), "protocol": 1, "account": account,
+                         "point": f"{choose.randint(0, 3)}"}}[kind] | {"kind": 4, "condition": kind})
+        if choose.random() < 0.1:        # a gap in what is looked at ahead
+            rows.append({"kind": 3, "received_ns": 5})
+    return rows
+
+
+@given(choose=st.randoms(use_true_random=False))
+def test_rows_in_one_batch_are_judged_as_one_by_one(choose):
+    whole, single = (Filter(1, hash_key=bytes(16)) for _ in range(2))
+    number = 1
+    for _ in range(3):
+        rows, batch = registry_rows(choose), Batch(256, 1 << 16)
+        for row in rows:
+            assert batch.add(**row)
+        whole.apply(number, batch)
+        for row in rows:
+            batch.clear()
+            assert batch.add(**row)
+            single.apply(number, batch)
+            number += 1
+    whole.check()
+    assert b"".join(whole.save()) == b"".join(single.save())
+    assert whole.registry_counts() == single.registry_counts()
