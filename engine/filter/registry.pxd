@@ -104,6 +104,8 @@ cdef struct Registry:
     uint32_t     points_used
     uint32_t     generation          # of the last full reading that ended
     uint32_t     reading             # of the one that goes on; 0: none does
+    uint32_t     named               # facilities, transmitters and points that the registry names
+    uint32_t     unread              # of these, those that the reading that goes on has not named yet
     uint32_t     misplaced           # True: a facility has moved since the registry was known last
     uint64_t     refused             # rows that could not be read, and those beyond the room
     char         identity[IDENTITY_BYTES + 1]    # of the registry that was read last, and up to where
