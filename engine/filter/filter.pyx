@@ -203,7 +203,8 @@ cdef class Filter:
                 elif c.kind[row] == ROW_ENROLMENT:
                     meets_path(self, c, row)
                 elif c.kind[row] == ROW_CHANGE and (
-                        c.condition[row] == CHANGE_TRANSMITTER or c.condition[row] == CHANGE_POINT):
+                        c.condition[row] == CHANGE_TRANSMITTER or c.condition[row] == CHANGE_POINT
+                        or c.condition[row] == CHANGE_FACILITY):
                     change_registry(self, c, row)        # by the million at a first reading
                 elif c.kind[row] == ROW_CHANGE:
                     with gil:
