@@ -42,18 +42,16 @@ cdef int64_t FOREVER_US = INT64_MAX // US
 
 cdef void change_registry(Filter f, const Columns* c, uint32_t row) noexcept nogil:
     cdef uint32_t slot
-    cdef uint64_t hash
+    cdef uint64_t hash = look_ahead(&f.changes_ahead, &f.registry, c, row)
     cdef uint16_t kind = c.condition[row]
     if kind == CHANGE_FACILITY:
         facility_change(&f.registry, c, row)
-    elif kind == CHANGE_TRANSMITTER or kind == CHANGE_POINT:
-        hash = look_ahead(&f.changes_ahead, &f.registry, c, row, f.position + 1)
-        if kind == CHANGE_POINT:
-            point_change(&f.registry, c, row, hash)
-            return
+    elif kind == CHANGE_TRANSMITTER:
         slot = transmitter_change(&f.registry, c, row, hash)
         if slot != NO_TRANSMITTER:
             places_paths(f, slot)
+    elif kind == CHANGE_POINT:
+        point_change(&f.registry, c, row, hash)
     elif kind == CHANGE_READING:
         reading_begins(&f.registry)
     elif kind == CHANGE_READ:

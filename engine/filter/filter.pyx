@@ -1,6 +1,6 @@
 """FILTER: judges signals, keeps alarms, numbers events. The picture stands in `filter.pxd`."""
 cimport cython
-from libc.stdint cimport INT64_MAX
+from libc.stdint cimport INT64_MAX, UINT32_MAX
 from libc.string cimport memset
 
 from codec.batch cimport Batch
@@ -190,7 +190,8 @@ cdef class Filter:
                 elif c.kind[row] == ROW_ENROLMENT:
                     meets_path(self, c, row)
                 elif c.kind[row] == ROW_CHANGE and (
-                        c.condition[row] == CHANGE_TRANSMITTER or c.condition[row] == CHANGE_POINT):
+                        c.condition[row] == CHANGE_TRANSMITTER or c.condition[row] == CHANGE_POINT
+                        or c.condition[row] == CHANGE_FACILITY):
                     change_registry(self, c, row)        # by the million at a first reading
                 elif c.kind[row] == ROW_CHANGE:
                     with gil:
@@ -227,6 +228,7 @@ cdef class Filter:
             self.outcome = Outcome(c.count, o.events_max, o.arena_max)
         self.outcome.clear()
         self.outcome.rows = c.count
+        self.changes_ahead.next = UINT32_MAX
         return 0
 
     cdef void judge(self, const Columns* c, uint32_t row, uint64_t signal) noexcept nogil:

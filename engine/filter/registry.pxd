@@ -1,13 +1,11 @@
-# What the filter knows of buildings and transmitters: two tables of flat records, and one of points, all made of
-# journal rows. A number (slot) means the same one for as long as the journal lives.
-#
+# What the filter knows of buildings and transmitters: tables of flat records, all made of journal rows. A number
+# (slot) means the same one for as long as the journal lives.
 #   facility     a building that the registry names: where it is, what it is for, how its fires are verified
 #   transmitter  who sent a signal, or whom the registry names; its facility, and what its points did lately
 #   point        a detector that the registry names, or that is in test mode
 #
 # A full reading of the registry gives what it names a new generation; what still has an older one at its end is gone:
 # it keeps its slot and loses what the registry said of it.
-#
 # Memory: 256 bytes a facility, 128 a transmitter and 32 for its network, 160 a point, 8 a path, and 13 to 26 for the
 # index of each but the paths. It is reserved for all and used by those that exist.
 
@@ -108,6 +106,8 @@ cdef struct Registry:
     uint32_t     points_used
     uint32_t     generation          # of the last full reading that ended
     uint32_t     reading             # of the one that goes on; 0: none does
+    uint32_t     named               # facilities, transmitters and points that the registry names
+    uint32_t     unread              # of these, those that the reading that goes on has not named yet
     uint32_t     misplaced           # True: a facility has moved since the registry was known last
     uint64_t     refused             # rows that could not be read, and those beyond the room
     char         identity[IDENTITY_BYTES + 1]    # of the registry that was read last, and up to where

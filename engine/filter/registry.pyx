@@ -10,6 +10,7 @@ from codec.batch cimport NO_PATH
 from engine.index cimport index_create, index_destroy, index_put
 from engine.memory cimport memory_release, memory_reserve, memory_reserve_wide
 from engine.filter.place cimport place_of
+from engine.filter.registry_named cimport registry_count, set_named
 from engine.filter.registry_sound cimport is_code, name_kept
 from engine.siphash cimport siphash
 from engine.words cimport KIND_COUNT, WAY_COUNT
@@ -208,12 +209,11 @@ cdef void facility_change(Registry* r, const Columns* c, uint32_t row) noexcept 
         r.misplaced = True
     facility.kind = facility.way = facility.name_size = facility.area_size = 0
     facility.province_size = facility.commune_size = facility.team_size = 0
-    facility.generation = 0
+    set_named(r, &facility.generation, gone)
     memset(facility.area, 0, sizeof(facility.area))
     memset(facility.name, 0, sizeof(facility.name))
     if gone:
         return
-    facility.generation = r.reading or r.generation or 1
     facility.kind = <uint8_t>kind
     facility.way = <uint8_t>way
     facility.province_size, facility.commune_size = <uint8_t>size[1], <uint8_t>size[2]
@@ -274,7 +274,7 @@ cdef uint32_t transmitter_change(Registry* r, const Columns* c, uint32_t row, ui
     if moved:
         transmitter.former = transmitter.facility
         transmitter.facility = facility
-    transmitter.generation = 0 if gone else r.reading or r.generation or 1
+    set_named(r, &transmitter.generation, gone)
     for i in range(4):                       # three times, which are for SUPERVISE, then the network
         network_size = field_next(&fields, &network)
     if not is_code(network, network_size, NETWORK_BYTES_MAX):
@@ -308,7 +308,7 @@ cdef void point_change(Registry* r, const Columns* c, uint32_t row, uint64_t has
     if slot == NO_POINT:
         r.refused += not gone
         return
-    r.points[slot].generation = 0 if gone else r.reading or r.generation or 1
+    set_named(r, &r.points[slot].generation, gone)
     r.points[slot].condition = 0 if gone else <uint16_t>condition
     r.points[slot].zone_size = 0 if gone else <uint8_t>zone_size
     memset(r.points[slot].zone, 0, sizeof(r.points[slot].zone))
@@ -317,7 +317,8 @@ cdef void point_change(Registry* r, const Columns* c, uint32_t row, uint64_t has
 
 cdef void reading_begins(Registry* r) noexcept nogil:
     """A full reading begins; one that went on before has failed, and its rows count as changes."""
-    r.reading = max(r.generation, r.reading) + 1
+    r.reading = max(max(r.generation, r.reading), <uint32_t>1) + 1       # 1: named before any reading
+    r.unread = r.named
 
 
 cdef void reading_ends(Registry* r, const Columns* c, uint32_t row) noexcept nogil:
@@ -330,7 +331,8 @@ cdef void reading_ends(Registry* r, const Columns* c, uint32_t row) noexcept nog
         r.refused += 1
         return
     if r.reading:
-        forget_unread(r)
+        if r.unread:                         # rarely: it looks at all there are
+            forget_unread(r)
         r.generation = r.reading
         r.reading = 0
     memset(r.identity, 0, sizeof(r.identity))
@@ -340,6 +342,8 @@ cdef void reading_ends(Registry* r, const Columns* c, uint32_t row) noexcept nog
 
 cdef void forget_unread(Registry* r) noexcept nogil:
     cdef uint32_t i
+    r.named -= r.unread
+    r.unread = 0
     cdef Facility* facility
     cdef Transmitter* transmitter
     for i in range(r.facilities_used):
@@ -384,11 +388,15 @@ cdef void registry_index(Registry* r) noexcept nogil:
         index_put(&r.by_name, name_hash(r, &r.transmitters[i].name), i)
     for i in range(r.points_used):
         index_put(&r.by_point, point_hash(r, r.points[i].transmitter, r.points[i].point, r.points[i].point_size), i)
+    registry_count(r)
 
 
 cdef int registry_check(const Registry* r) except -1:
     """Raise AssertionError unless everything is found by its name and lists end."""
     cdef uint32_t i, path, steps
+    cdef Registry counted = r[0]
+    registry_count(&counted)
+    assert (r.named, r.unread) == (counted.named, counted.unread)
     for i in range(r.facilities_used):
         assert facility_find(r, r.facilities[i].id, r.facilities[i].id_size) == i
     for i in range(r.transmitters_used):

@@ -19,6 +19,7 @@ from engine.journal.tail import Tail
 
 log = logging.getLogger("engine.journal")
 ENTRIES_PER_TURN = 16  # entries that a reader takes from memory before others get the loop
+LARGE_ROWS = 1024  # an entry of so many is a turn of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +292,8 @@ class SegmentLog:
                 position = entry.last
                 if until is not None and position >= until:
                     return
+                if entry.rows >= LARGE_ROWS:
+                    await asyncio.sleep(0)  # the next may take as long
             if entries:
                 await asyncio.sleep(0)  # who catches up must not keep the loop
             elif self._closed or (until is not None and head >= until):

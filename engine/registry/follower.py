@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("engine.registry")
 CHANGE_READING, CHANGE_READ = int(Change.CHANGE_READING), int(Change.CHANGE_READ)
 CHANNEL = "tocsin_registry"
-BATCH_ROWS, BATCH_BYTES = 4096, 1 << 20
+BATCH_ROWS, BATCH_BYTES = 8192, 1 << 20   # some 600 KB in the journal, and 2 ms of the loop to judge
 LOOK_S = 2.0                     # a notice may be lost with a connection
 GATHER_S = 0.02                  # many changes one after the other are read together
 PAUSE_S_MIN, PAUSE_S_MAX = 0.1, 5.0

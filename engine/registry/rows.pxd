@@ -3,7 +3,8 @@
 # A line is a row of a table, its columns with a tab between two. The statement takes tabs, line ends and backslashes
 # out of free texts, so a backslash in a line is nonsense that somebody wrote past the table's checks; such a line, and
 # one with a key, an id or a time that cannot be, is refused: it is counted, and the first ones are named.
-# Times and windows are texts of which few differ: each is read by Python once and then found in a table of answers.
+# Times and windows are texts of which few differ: each is read by Python once and then found in a table of answers. So
+# do the ends of transmitters' lines, all behind key and facility: what the row says of one is found in another table.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from codec.batch cimport Batch
@@ -14,6 +15,8 @@ cdef enum:
     ROW_BYTES_MAX = 1280         # texts of one row
     ANSWERS = 256
     ANSWER_BYTES_MAX = 21
+    ENDS = 256
+    END_BYTES_MAX = 96           # a longer one is taken apart each time
     NAMED_MAX = 20               # refused rows that are named; the others are counted
 
 cdef enum Line:                  # what the lines of a COPY are
@@ -37,6 +40,12 @@ cdef struct Answer:              # what Python said of a text
     uint8_t  told_size
     uint8_t  told[39]            # its numbers as the row says them, a tab before each
 
+cdef struct End:                 # of a transmitter's line: from the tab behind its facility on
+    uint8_t  size                # 0: free
+    uint8_t  told_size
+    uint8_t  text[END_BYTES_MAX]
+    uint8_t  told[END_BYTES_MAX]     # what the row's native says behind the facility
+
 cdef class ChangeRows:
     cdef readonly Batch batch
     cdef readonly uint64_t refused   # lines since `begin_reading`
@@ -49,14 +58,18 @@ cdef class ChangeRows:
     cdef Field field[FIELDS_MAX]
     cdef uint8_t fields              # FIELDS_MAX + 1: too many
     cdef Answer answers[ANSWERS]
+    cdef End ends[ENDS]
 
     cdef bint has_room(self) noexcept nogil
     cdef int take_line(self, const uint8_t* line, uint32_t size) except -1
+    cdef bint take_known(self, const uint8_t* line, const uint8_t* end) noexcept nogil
+    cdef void keep_end(self, const uint8_t* text, uint32_t size, const uint8_t* told,
+                       uint32_t told_size) noexcept nogil
     cdef const char* push(self, const uint8_t* line, uint32_t size) except? NULL
     cdef const char* push_transmitter(self) except? NULL
     cdef const char* push_named(self, int change, const uint8_t* native, uint32_t size, const Field* point) noexcept
     cdef void push_row(self, int change, int protocol, const Field* account, const Field* realm, const Field* point,
-                       const uint8_t* native, uint32_t size) noexcept
+                       const uint8_t* native, uint32_t size) noexcept nogil
     cdef void gather(self, const uint8_t* piece, uint32_t size) noexcept nogil
     cdef int end_gathered(self) except -1
     cdef const Answer* ask(self, int kind, const Field* field) except NULL

@@ -104,6 +104,15 @@ cdef bint split_key(const Field* key, int* protocol, Field* account, Field* real
             and (sign == NULL or consists(realm, 1, NAME_BYTES_MAX, IN_REALM)))
 
 
+cdef inline uint32_t end_place(const uint8_t* text, uint32_t size) noexcept nogil:
+    """Where an end of a line is kept, by its size, its first, middle and last bytes; it has at least 8."""
+    cdef uint64_t first, middle, last
+    memcpy(&first, text, 8)
+    memcpy(&middle, text + size // 2 - 4, 8)
+    memcpy(&last, text + size - 8, 8)
+    return <uint32_t>((first ^ middle * 31 ^ last * 961 ^ size) * <uint64_t>0x9E3779B97F4A7C15 >> 40) % ENDS
+
+
 cdef inline uint32_t put(uint8_t* out, const Answer* answer) noexcept nogil:
     memcpy(out, answer.told, answer.told_size)
     return answer.told_size
@@ -178,6 +187,8 @@ cdef class ChangeRows:
         cdef const uint8_t* end = line + min(size, <uint32_t>LINE_BYTES_MAX)
         cdef const uint8_t* tab
         cdef const char* why
+        if self.line == LINE_TRANSMITTER and size <= LINE_BYTES_MAX and self.take_known(line, end):
+            return 0                     # fast path
         self.fields = 0
         while self.fields < FIELDS_MAX:
             tab = <const uint8_t*>memchr(line, c'\t', end - line) if line < end else NULL
@@ -196,6 +207,45 @@ cdef class ChangeRows:
         if why != NULL:
             self.refuse(&self.field[0], why.decode())
         return 0
+
+    cdef bint take_known(self, const uint8_t* line, const uint8_t* end) noexcept nogil:
+        """Add the row of a transmitter's line whose end is known; False when it is not, or the rest is no good."""
+        cdef const uint8_t* tab = <const uint8_t*>memchr(line, c'\t', end - line)
+        cdef const uint8_t* stop
+        cdef const End* known
+        cdef Field none = Field(line, 0)
+        cdef Field facility, account, realm
+        cdef int protocol
+        cdef uint32_t size
+        cdef uint8_t native[ID_BYTES_MAX + END_BYTES_MAX]
+        if tab == NULL:
+            return False
+        stop = <const uint8_t*>memchr(tab + 1, c'\t', end - tab - 1)
+        if stop == NULL or not 8 <= end - stop <= END_BYTES_MAX:
+            return False
+        size = <uint32_t>(end - stop)
+        known = &self.ends[end_place(stop, size)]
+        if known.size != size or memcmp(known.text, stop, size) != 0:
+            return False
+        facility = Field(tab + 1, <uint32_t>(stop - tab - 1))
+        self.field[0] = Field(line, <uint32_t>(tab - line))
+        if not consists(&facility, 0, ID_BYTES_MAX, IN_ID) \
+                or not split_key(&self.field[0], &protocol, &account, &realm):
+            return False
+        memcpy(native, facility.at, facility.size)
+        memcpy(native + facility.size, known.told, known.told_size)
+        self.push_row(CHANGE_TRANSMITTER, protocol, &account, &realm, &none, native, facility.size + known.told_size)
+        return True
+
+    cdef void keep_end(self, const uint8_t* text, uint32_t size, const uint8_t* told,
+                       uint32_t told_size) noexcept nogil:
+        cdef End* end
+        if not 8 <= size <= END_BYTES_MAX or told_size > END_BYTES_MAX:
+            return
+        end = &self.ends[end_place(text, size)]
+        end.size, end.told_size = <uint8_t>size, <uint8_t>told_size
+        memcpy(end.text, text, size)
+        memcpy(end.told, told, told_size)
 
     cdef const char* push(self, const uint8_t* line, uint32_t size) except? NULL:
         """Add the row of a line that was taken apart; return why not, or NULL."""
@@ -270,6 +320,8 @@ cdef class ChangeRows:
         native[size + 1] += field[6].at[0] == c't'
         native[size + 3] += field[7].at[0] == c't'
         native[size + 5] += field[8].at[0] == c'r'
+        self.keep_end(field[2].at - 1, <uint32_t>(field[8].at + field[8].size - field[2].at) + 1,
+                      native + field[1].size, size + 6 - field[1].size)
         return self.push_named(CHANGE_TRANSMITTER, native, size + 6, &none)
 
     cdef const char* push_named(self, int change, const uint8_t* native, uint32_t size, const Field* point) noexcept:
@@ -282,7 +334,7 @@ cdef class ChangeRows:
         return NULL
 
     cdef void push_row(self, int change, int protocol, const Field* account, const Field* realm, const Field* point,
-                       const uint8_t* native, uint32_t size) noexcept:
+                       const uint8_t* native, uint32_t size) noexcept nogil:
         cdef Columns* c = &self.batch.columns
         cdef Row row
         memset(&row, 0, sizeof(Row))

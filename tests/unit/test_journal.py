@@ -351,3 +351,27 @@ async def test_a_journal_that_cannot_be_read_is_not_begun_anew():
     disk.files["journal-0000000001.segment"].seen[20] ^= 1
     with pytest.raises(Damaged):
         await Journal.open(disk, FakeClock(), SMALL)
+
+
+async def test_others_get_the_loop_between_two_large_batches():
+    journal = await Journal.open(MemoryDisk(), FakeClock(), JournalSettings(bytes_max=1 << 30))
+    large = Batch(1024, 8192)
+    while large.add(account="1"):
+        pass
+    for batch in (batch_of("a"), batch_of("b"), large, large, batch_of("c")):
+        await journal.append(0, batch)
+    turns, seen = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    async for span, _ in journal.read(journal.first - 1, journal.durable().number):
+        seen.append((span.rows, turns))
+    counting.cancel()
+    assert [rows for rows, _ in seen] == [1, 1, 1024, 1024, 1]
+    assert seen[2][1] < seen[3][1] < seen[4][1] and seen[0][1] == seen[2][1]
+    await journal.close()

@@ -122,6 +122,28 @@ def test_no_bytes_make_a_row_that_cannot_be_read(line, data):
         assert "\0" not in row["native"] and "\\" not in row["native"] and "\n" not in row["native"]
 
 
+@given(choose=st.randoms(use_true_random=False))
+def test_an_end_that_is_known_says_the_same_as_one_taken_apart(choose):
+    def line():
+        return "\t".join([
+            choose.choice(["dc09:1A", "dc09:22@hue", "gbt26875:9", "nobody:1", "dc09:1a", "dc09:\\", ""]),
+            choose.choice(["", "F1", "F 1", "F\\", "F" * 37]), choose.choice(["", "5s", "7s", "DP4", "nonsense"]),
+            choose.choice(["", "viettel", "vinaphone", "a b", "a\\", "n" * 31]), choose.choice(["", "5m", "x"]),
+            choose.choice(["", "9m"]), choose.choice("tf"), choose.choice(["t", "f", "tt"]),
+            choose.choice(["late", "reject", "reject", "late\t"])])
+    lines = [line() for _ in range(40)]
+    together, apart = read("transmitter", *lines, *lines, rows_max=128), []
+    refused = 0
+    for text in [*lines, *lines]:
+        single = read("transmitter", text)
+        apart += taken(single)
+        refused += single.refused
+    assert taken(together) == apart
+    assert together.refused == refused
+    assert [why for *_, why in together.named] == [read("transmitter", text).named[0][2] for text in [*lines, *lines]
+                                                   if read("transmitter", text).refused][:20]
+
+
 def test_presets_and_windows():
     assert supervision_ms("") == (0, 0, 0)
     assert supervision_ms("SP6") == (20_000, 0, 0)
@@ -169,7 +191,7 @@ def registry_rows(choose):
 
 @given(choose=st.randoms(use_true_random=False))
 def test_rows_in_one_batch_are_judged_as_one_by_one(choose):
-    whole, single = (Filter(1, hash_key=bytes(16)) for _ in range(2))
+    whole, single = (Filter(1, paths_max=1000, hash_key=bytes(16)) for _ in range(2))
     number = 1
     for _ in range(3):
         rows, batch = registry_rows(choose), Batch(256, 1 << 16)
@@ -182,5 +204,8 @@ def test_rows_in_one_batch_are_judged_as_one_by_one(choose):
             single.apply(number, batch)
             number += 1
     whole.check()
+    loaded = Filter(1, paths_max=1000, hash_key=bytes(16))
+    loaded.load(b"".join(whole.save()))
+    loaded.check()
     assert b"".join(whole.save()) == b"".join(single.save())
     assert whole.registry_counts() == single.registry_counts()
