@@ -75,6 +75,7 @@ class View:
                             for key, value in engine.journal.stat().items()} | {"trouble": engine.journal_trouble},
                 "filter": {"position": str(engine.judged()), "event": str(engine.outcomes.mark)},
                 "store": {"position": str(store.position), "up": store.up, "last_error": store.last_error},
+                "registry": {"revision": engine.filter.registry_seen[1], "up": engine.registry.up},
                 "supervise": {"listening_ms": engine.listening.listening_ms,
                               "credited_ms": engine.listening.credited_ms,
                               "impaired": engine.supervisor.impaired},

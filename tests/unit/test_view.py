@@ -46,7 +46,8 @@ def engine():
         journal=SimpleNamespace(stat=lambda: {"durable": 2**52 + 9, "first_kept": 5, "next": 6, "bytes": 10},
                                 room=lambda: Room.OK),
         outcomes=SimpleNamespace(mark=2**52 + 3), filter=SimpleNamespace(
-            alarms_open=2, place=lambda key: None, conditions=lambda key: [], open_alarms=lambda ended: [
+            alarms_open=2, registry_seen=("", 12),
+            place=lambda key: None, conditions=lambda key: [], open_alarms=lambda ended: [
                 {"alarm_id": "7", "priority": 2, "accepted": False, "verification": "unconfirmed",
                  "open": [{"point": "1"}, {"point": "2"}]},
                 {"alarm_id": "5", "priority": 2, "accepted": ended, "verification": "confirmed", "open": []},
@@ -54,7 +55,8 @@ def engine():
         bound=[(SimpleNamespace(name="default", realm=""), ("127.0.0.1", 10914))], judged=lambda: 2**52 + 8,
         journal_trouble="", outcomes_trouble="", stopping=asyncio.Event(),
         canary=SimpleNamespace(last_ns=0, stored_ns=0, status=dict, checks=lambda: (Check("canary", True),)),
-        house=SimpleNamespace(snapshot_ns=0), enrolment=world.enrolment, receiver=world.receiver,
+        house=SimpleNamespace(snapshot_ns=0), registry=SimpleNamespace(up=True),
+        enrolment=world.enrolment, receiver=world.receiver,
         world=world)
     pipeline.view = View(pipeline)
     return pipeline
@@ -76,6 +78,7 @@ def test_numbers_are_strings_in_the_status(engine):
     assert status["stages"]["journal"]["durable"] == str(2**52 + 9)
     assert status["stages"]["filter"] == {"position": str(2**52 + 8), "event": str(2**52 + 3)}
     assert status["stages"]["store"]["position"] == "77"
+    assert status["stages"]["registry"] == {"revision": 12, "up": True}
     assert status["listen"] == [{"name": "default", "address": "127.0.0.1:10914", "realm": ""}]
     assert (status["now"], status["snapshot_at"]) == ("2026-01-01T00:00:00.000Z", None)
     assert status["paths"]["up"] == 4
