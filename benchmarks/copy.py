@@ -33,7 +33,7 @@ RATIO_MIN = 0.8
 PIECE_BYTES = 1 << 20            # of one message to the server
 LOCK_S_MAX = 2.0
 WRITE_S_MAX = 120.0
-OUTCOME_VERSION = 2              # as in engine/filter/outcome.pxd
+OUTCOME_VERSION = 3              # as in engine/filter/outcome.pxd
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ def make_outcome(events: Sequence[Event]) -> Outcome:
     columns.append(padded(struct.pack(f"<{n}H", *[2] * n)))
     columns += [padded(bytes(column)) for column in ([1] * n, [e.signal_class for e in events], [1] * n,
                                                      [e.verification for e in events], [9] * n,
-                                                     [1] * n, [0] * n, [1] * n)]
-    return Outcome.view(struct.pack("<4I", 2, 0, n, len(arena)) + b"".join(columns) + arena)
+                                                     [1] * n, [0] * n, [1] * n, [0] * n)]
+    return Outcome.view(struct.pack("<4I", 3, 0, n, len(arena)) + b"".join(columns) + arena)
 
 
 class Log:

@@ -11,6 +11,7 @@ from codec.batch cimport Text
 
 cdef enum:
     OUTCOME_VERSION = 3
+    OUTCOME_VERSION_BEFORE = 2       # is read, and no longer written: it ends without `confirms`, which is read as 0
     OUTCOME_HEADER_BYTES = 16
     NO_ROW = 0xFFFFFFFF      # an event that no row of this batch made (a deadline did)
 
@@ -61,7 +62,7 @@ cdef class Outcome:
     cdef Verdicts verdicts
     cdef Events events
     cdef uint8_t* arena
-    cdef uint8_t* memory             # owned; NULL in a view
+    cdef uint8_t* memory             # owned; NULL in a view of the version that is written
     cdef uint8_t* grown              # owned: events and arena, once there were more than at first
     cdef object encoded
 

@@ -1,6 +1,6 @@
 """Outcomes: the verdicts on the rows of one batch, and the events that they made."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from engine.words cimport VERIFICATION_CANARY
@@ -191,12 +191,18 @@ cdef class Outcome:
         cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(encoded)
         cdef uint32_t* header = <uint32_t*>start
         cdef size_t size = len(encoded), at = OUTCOME_HEADER_BYTES
-        if size < OUTCOME_HEADER_BYTES or header[0] != OUTCOME_VERSION:
+        if size < OUTCOME_HEADER_BYTES or header[0] != OUTCOME_VERSION and header[0] != OUTCOME_VERSION_BEFORE:
             raise ValueError("no encoded outcome")
         at += verdicts_layout(&outcome.verdicts, start + at, header[1])
         at += events_layout(&outcome.events, start + at, header[2])
+        if header[0] == OUTCOME_VERSION_BEFORE:
+            at -= padded(header[2])
         if size != at + header[3]:
             raise ValueError("encoded outcome of the wrong length")
+        if header[0] == OUTCOME_VERSION_BEFORE:
+            outcome.events.confirms = outcome.memory = <uint8_t*>calloc(header[2] + 1, 1)
+            if outcome.memory == NULL:
+                raise MemoryError()
         outcome.rows = outcome.rows_max = header[1]
         outcome.events_count = outcome.events_max = header[2]
         outcome.arena_used = outcome.arena_max = header[3]

@@ -53,8 +53,22 @@ def test_every_cut_is_refused():
         Outcome.view(data + b"\0")
 
 
+@given(st.integers(0, 20), st.integers(0, 9))
+def test_what_the_version_before_wrote_is_read(rows, count):
+    """An engine that is replaced leaves a log behind; its events end before the column `confirms`."""
+    events = [event(number, number + 1, number + 2) for number in range(1, count + 1)]
+    data = outcome([(1, 1, 3, 4)] * rows, events).encode()
+    texts = int.from_bytes(data[12:16], "little")
+    end = len(data) - texts
+    before = struct.pack("<I", 2) + data[4:end - (count + 7 & ~7)] + data[end:]
+    assert Outcome.view(before).encode() == data
+    with pytest.raises(ValueError):
+        Outcome.view(before + bytes(8))
+
+
 @pytest.mark.parametrize("header", [
-    (1, 0, 0, 0), (2, 2**32 - 1, 0, 0), (2, 0, 2**32 - 1, 0), (2, 2**32 - 1, 2**32 - 1, 2**32 - 1), (2, 0, 0, 1)])
+    (1, 0, 0, 0), (4, 0, 0, 0), (3, 2**32 - 1, 0, 0), (3, 0, 2**32 - 1, 0), (3, 2**32 - 1, 2**32 - 1, 2**32 - 1),
+    (3, 0, 0, 1), (2, 2**32 - 1, 0, 0), (2, 0, 2**32 - 1, 0), (2, 2**32 - 1, 2**32 - 1, 2**32 - 1), (2, 0, 0, 1)])
 def test_headers_that_lie(header):
     with pytest.raises(ValueError):
         Outcome.view(struct.pack("<4I", *header))
